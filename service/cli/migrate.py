@@ -1,0 +1,21 @@
+"""`orderhook migrate`: brings the database and the broker to what this release expects."""
+
+from contextlib import AsyncExitStack
+
+import click
+
+from service import app
+from service.cli.context import Context, wait_for
+from service.settings import Settings
+
+
+@click.command(help="Apply the database migrations and declare the RabbitMQ topology.")
+@click.pass_obj
+def migrate(context: Context) -> None:
+    for line in wait_for(_migrate(context.load())):
+        click.echo(line)
+
+
+async def _migrate(settings: Settings) -> list[str]:
+    async with AsyncExitStack() as stack:
+        return await app.prepare(settings, stack)

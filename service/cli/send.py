@@ -1,0 +1,80 @@
+"""`orderhook send`: post one event to the running gateway, signed as its provider would."""
+
+import secrets as randomness
+from pathlib import Path
+
+import aiohttp
+import click
+
+from service import app
+from service.cli.context import EXIT_NEGATIVE, Context, wait_for
+from service.domain.errors import ConfigurationError, DependencyUnavailable
+from service.intake.providers.base import SignedRequest
+from service.sandbox import senders
+from service.sandbox.senders import Occasion
+from service.settings import Settings
+
+SECONDS = 10
+
+
+@click.command(help="Post a sample or a file to SOURCE, signed as its provider would.")
+@click.argument("source")
+@click.option("--sample", help="A sample of the provider; see --list.")
+@click.option("--body", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--order", default="1001", show_default=True, help="Order number in the sample.")
+@click.option("--key", help="The sender's own event id; repeat it to send a duplicate.")
+@click.option("--url", help="Base URL of the public listener; else from the configuration.")
+@click.option("--list", "listing", is_flag=True, help="List the samples of the source's provider.")
+@click.pass_obj
+def send(
+    context: Context,
+    *,
+    source: str,
+    sample: str | None,
+    body: Path | None,
+    order: str,
+    key: str | None,
+    url: str | None,
+    listing: bool,
+) -> int:
+    settings = context.load()
+    if source not in settings.sources:
+        known = ", ".join(settings.sources) or "none"
+        raise ConfigurationError(f"There is no source {source}; configured: {known}.")
+    chosen = settings.sources[source]
+    if listing:
+        click.echo("\n".join(senders.SAMPLES.get(chosen.provider, {})))
+        return 0
+    if (sample is None) == (body is None):
+        raise click.UsageError("Give either --sample NAME or --body FILE.")
+    now = app.clock()
+    occasion = Occasion(order=order, at=now, key=key or f"evt_{randomness.token_hex(8)}")
+    content = body.read_bytes() if body else senders.sample(chosen, str(sample), occasion)
+    signed = senders.sign(chosen, content, at=now, key=occasion.key)
+    status, text = wait_for(_post(f"{url or base_url(settings)}/webhooks/{source}", signed))
+    click.echo(f"HTTP {status} {text}")
+    return 0 if status < 300 else EXIT_NEGATIVE
+
+
+def base_url(settings: Settings) -> str:
+    """Where the public listener of this configuration is reached from this machine."""
+    host, port = settings.server.public
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  # only read
+    return f"http://{host}:{port}"
+
+
+async def _post(url: str, signed: SignedRequest) -> tuple[int, str]:
+    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
+            session.post(
+                url, data=signed.body, headers=signed.headers, allow_redirects=False
+            ) as answer,
+        ):
+            return answer.status, await answer.text()
+    except (TimeoutError, aiohttp.ClientError) as error:
+        raise DependencyUnavailable(
+            f"No gateway answers at {url} ({type(error).__name__}): start it with "
+            "`orderhook run all`, or give its address with --url."
+        ) from error

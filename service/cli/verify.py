@@ -1,0 +1,100 @@
+"""`orderhook verify`: would this request be taken, and what would it say? Nothing is stored."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import orjson
+
+from service import app
+from service.cli.context import EXIT_NEGATIVE, Context, print_json
+from service.domain.errors import ConfigurationError
+from service.domain.events import Statement
+from service.intake.providers import registry
+from service.intake.providers.base import Forged, Genuine, RawRequest, Undecided
+from service.settings import Secret, Source
+
+CALLED = "verify"
+
+
+@click.command(help="Judge a captured request as the gateway would; exit 0 genuine, 1 not.")
+@click.option("--provider", help="The kind of sender; `orderhook providers` lists them.")
+@click.option("--source", "source_name", help="A source of the configuration, with its secrets.")
+@click.option("--secret", "secrets", multiple=True, help="A signing secret; may be repeated.")
+@click.option("--url", default="", help="The URL the sender posted to.")
+@click.option("--method", default="POST", show_default=True)
+@click.option("--query", default="", help="The query string, without the question mark.")
+@click.option("--header", "headers", multiple=True, help="'Name: value'; may be repeated.")
+@click.option("--body", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True)
+@click.option("--at", type=click.DateTime(), help="Judge as if it were this time (UTC).")
+@click.pass_obj
+def verify(
+    context: Context,
+    *,
+    provider: str | None,
+    source_name: str | None,
+    secrets: tuple[str, ...],
+    url: str,
+    method: str,
+    query: str,
+    headers: tuple[str, ...],
+    body: Path,
+    at: datetime | None,
+) -> int:
+    source = _source(context, provider, source_name, secrets)
+    now = at.replace(tzinfo=UTC) if at else app.clock()
+    parts = urlsplit(url)
+    request = RawRequest(
+        method=method.upper(),
+        path=parts.path,
+        query=query or parts.query,
+        headers=[_header(line) for line in headers],
+        body=body.read_bytes(),
+        received_at=now,
+    )
+    answer = _judge(source, request, now)
+    print_json(answer)
+    return 0 if answer["genuine"] else EXIT_NEGATIVE
+
+
+def _source(
+    context: Context, provider: str | None, name: str | None, secrets: tuple[str, ...]
+) -> Source:
+    if (provider is None) == (name is None):
+        raise click.UsageError("Give either --provider with --secret, or --source.")
+    if name is not None:
+        sources = context.load().sources
+        if name not in sources:
+            raise ConfigurationError(f"There is no source {name}; known: {', '.join(sources)}.")
+        return sources[name]
+    registry.preset(str(provider))
+    return Source(
+        name=CALLED,
+        provider=str(provider),
+        secrets=tuple(Secret.plain(value) for value in secrets),
+    )
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon or not name.strip():
+        raise click.BadParameter(f"{line!r} is not 'Name: value'.", param_hint="--header")
+    return name.strip().lower(), value.strip()
+
+
+def _judge(source: Source, request: RawRequest, now: datetime) -> dict[str, Any]:
+    provider = registry.preset(source.provider).build(source)
+    match provider.verify(request, now=now):
+        case Genuine():
+            events = [said(statement) for statement in provider.parse(request)]
+            return {"genuine": True, "reason": None, "events": events}
+        case Forged(reason=reason) | Undecided(reason=reason):
+            return {"genuine": False, "reason": reason, "events": []}
+
+
+def said(statement: Statement) -> dict[str, Any]:
+    """The canonical event as people read it."""
+    body: dict[str, Any] = orjson.loads(orjson.dumps(statement))
+    return {name: value for name, value in body.items() if value not in (None, "", {})}

@@ -1,0 +1,90 @@
+"""The canonical event: what a sender's request states about a subject."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+AttributeValue = str | bool
+"""Text, a decimal number as text, or a flag; never a float."""
+
+
+class Subject(NamedTuple):
+    """What an event is about; written `order/1001` or, with a scope, `order/shop-eu:1001`.
+
+    A ref that holds a colon is written with its scope even when that is empty, `order/:a:b`, so
+    that no two subjects are written alike. A scope never holds a colon.
+    """
+
+    lifecycle: str
+    scope: str
+    ref: str
+
+    def __str__(self) -> str:
+        scoped = self.scope or ":" in self.ref
+        return (
+            f"{self.lifecycle}/{self.scope}:{self.ref}"
+            if scoped
+            else f"{self.lifecycle}/{self.ref}"
+        )
+
+
+class Fate(StrEnum):
+    """What acceptance already knows will become of an event."""
+
+    FOLD = "fold"
+    IGNORED = "ignored"
+    UNREADABLE = "unreadable"
+    UNMAPPED = "unmapped"
+    UNRESOLVED = "unresolved_subject"
+
+
+class Outcome(StrEnum):
+    """The one bucket of the ledger in which an accepted event stands."""
+
+    APPLIED = "applied"
+    SUPERSEDED = "superseded"
+    REVOKED = "revoked"
+    IGNORED = "ignored"
+    WAITING = "waiting"
+    DEAD = "dead"
+    DISCARDED = "discarded"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One canonical statement found in a request, before it was accepted.
+
+    `dedupe_key` and `ref` hold at most 256 UTF-8 bytes; no text holds NUL or surrogates;
+    `occurred_at` is aware, UTC, in the years 2000-2100, or None when the sender gives no time.
+    """
+
+    dedupe_key: str
+    lifecycle: str = "order"
+    scope: str = ""
+    ref: str | None = None
+    lane: str | None = None
+    status: str | None = None
+    code: str = ""
+    occurred_at: datetime | None = None
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
+    fate: Fate = Fate.FOLD
+    note: str = ""
+    """Why the fate is not `fold`, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A statement that was accepted from a source."""
+
+    id: UUID
+    source: str
+    statement: Statement
+    received_at: datetime
+
+    @property
+    def subject(self) -> Subject | None:
+        said = self.statement
+        return Subject(said.lifecycle, said.scope, said.ref) if said.ref is not None else None

@@ -1,0 +1,254 @@
+"""Looking things up: filters and a page in, the bodies that API and command line share out."""
+
+import re
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from service.domain.events import Subject
+from service.domain.law import State
+from service.store import lookups
+from service.store.lookups import EventFilter, EventRows, Row, SubjectFilter, SubjectRows
+from service.store.pool import Pool
+
+Body = dict[str, Any]
+
+MOST_ITEMS = 200
+USUAL_ITEMS = 50
+PRIVATE_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+HIDDEN = "[hidden]"
+
+
+class BadCursor(Exception):
+    """The cursor did not come from the list it is given to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How much to show, and after what: `next` of the page before."""
+
+    limit: int = USUAL_ITEMS
+    cursor: str | None = None
+
+
+async def subjects(pool: Pool, wanted: SubjectFilter, page: Page) -> Body:
+    after = _subject_place(page.cursor) if page.cursor else None
+    rows = await lookups.subjects(pool, wanted, after=after, limit=page.limit + 1)
+    return _listed(
+        rows,
+        page,
+        show=_subject_item,
+        place=lambda row: [row["updated_at"].isoformat(), row["id"]],
+    )
+
+
+async def subject(pool: Pool, name: Subject) -> Body | None:
+    """One subject with everything known about it, or None when nothing is."""
+    found = await lookups.subject(pool, name)
+    return _subject_body(found) if found else None
+
+
+async def events(pool: Pool, wanted: EventFilter, page: Page) -> Body:
+    before = _event_place(page.cursor) if page.cursor else None
+    rows = await lookups.events(pool, wanted, before=before, limit=page.limit + 1)
+    return _listed(rows, page, show=_event_item, place=lambda row: [str(row["id"])])
+
+
+async def event(pool: Pool, event_id: UUID) -> Body | None:
+    """One event with the request it came in and the exchanges that carried it on."""
+    found = await lookups.event(pool, event_id)
+    return _event_body(found) if found else None
+
+
+def _listed(
+    rows: Sequence[Row],
+    page: Page,
+    *,
+    show: Callable[[Row], Body],
+    place: Callable[[Row], list[object]],
+) -> Body:
+    """One page; a row was fetched beyond it to know whether there is a next one."""
+    shown = rows[: page.limit]
+    more = len(rows) > page.limit
+    return {
+        "items": [show(row) for row in shown],
+        "next": encode_cursor(place(shown[-1])) if more else None,
+    }
+
+
+def encode_cursor(place: list[object]) -> str:
+    return urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> list[object]:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", cursor):
+        raise BadCursor
+    try:
+        place = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        raise BadCursor from None
+    if not isinstance(place, list):
+        raise BadCursor
+    return place
+
+
+def _subject_place(cursor: str) -> tuple[datetime, int]:
+    match decode_cursor(cursor):
+        case [str(at), int(row_id)] if not isinstance(row_id, bool) and 0 < row_id < 2**63:
+            moment = _moment(at)
+        case _:
+            raise BadCursor
+    return moment, row_id
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadCursor from None
+    if moment.tzinfo is None:
+        raise BadCursor
+    return moment
+
+
+def _event_place(cursor: str) -> UUID:
+    match decode_cursor(cursor):
+        case [str(text)]:
+            try:
+                return UUID(text)
+            except ValueError:
+                raise BadCursor from None
+        case _:
+            raise BadCursor
+
+
+def _subject_item(row: Row) -> Body:
+    return {
+        "subject": str(_name(row)),
+        "lifecycle": row["lifecycle"],
+        "scope": row["scope"],
+        "ref": row["ref"],
+        "status": row["status"],
+        "version": row["version"],
+        "updated_at": row["updated_at"],
+    }
+
+
+def _subject_body(found: SubjectRows) -> Body:
+    row = found.subject
+    state = State.from_json(row["state"]) if row["state"] is not None else State.empty()
+    return {
+        **_subject_item(row),
+        "lanes": state.lanes_view,
+        "parcels": [],
+        "attributes": state.attributes_view,
+        "aliases": [],
+        "syncs": [_sync(sync) for sync in found.syncs],
+        "history": [_step(step) for step in reversed(found.history)],
+    }
+
+
+def _sync(row: Row) -> Body:
+    return {
+        "destination": row["destination"],
+        "state": row["state"],
+        "desired": row["desired_version"],
+        "synced": row["synced_version"],
+        "remote_id": None,
+        "error": row["error"],
+        "attempts": row["attempts"],
+        "due_at": row["due_at"],
+    }
+
+
+def _step(row: Row) -> Body:
+    return {
+        "event_id": str(row["id"]),
+        "source": row["source"],
+        "lane": row["lane"],
+        "status": row["status"],
+        "occurred_at": row["occurred_at"],
+        "received_at": row["received_at"],
+        "outcome": row["outcome"],
+        "reason": row["reason"],
+        "actor": None,
+    }
+
+
+def _event_item(row: Row) -> Body:
+    return {
+        "id": str(row["id"]),
+        "request_id": str(row["request_id"]),
+        "source": row["source"],
+        "dedupe_key": row["dedupe_key"],
+        "subject": str(_name(row)) if row["ref"] is not None else None,
+        "lifecycle": row["lifecycle"],
+        "scope": row["scope"],
+        "ref": row["ref"],
+        "lane": row["lane"],
+        "status": row["status"],
+        "code": row["code"],
+        "occurred_at": row["occurred_at"],
+        "received_at": row["received_at"],
+        "attributes": row["attributes"],
+        "outcome": row["outcome"],
+        "reason": row["reason"],
+    }
+
+
+def _event_body(found: EventRows) -> Body:
+    return {
+        **_event_item(found.event),
+        "request": _request(found.request) if found.request is not None else None,
+        "attempts": [_attempt(row) for row in found.attempts],
+    }
+
+
+def _request(row: Row) -> Body:
+    """The request as it came, but for what could be used to send another one."""
+    return {
+        "id": str(row["id"]),
+        "received_at": row["received_at"],
+        "peer": row["peer"],
+        "method": row["method"],
+        "path": _without_tail(row["path"]),
+        "query": row["query"],
+        "headers": _shown(row["headers"]),
+        "size": len(row["body"]),
+        "body_base64": b64encode(row["body"]).decode(),
+    }
+
+
+def _without_tail(path: str) -> str:
+    """The tail of the path may be the token that lets a sender in."""
+    source, slash, tail = path.removeprefix("/webhooks/").partition("/")
+    return f"/webhooks/{source}/{HIDDEN}" if slash and tail else path
+
+
+def _shown(headers: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: HIDDEN if name.lower() in PRIVATE_HEADERS else value
+        for name, value in headers.items()
+    }
+
+
+def _attempt(row: Row) -> Body:
+    return {
+        "at": row["at"],
+        "destination": row["destination"],
+        "version": row["version"],
+        "operation": row["operation"],
+        "class": row["class"],
+        "http_status": row["http_status"],
+        "ms": row["ms"],
+        "detail": row["detail"],
+    }
+
+
+def _name(row: Row) -> Subject:
+    return Subject(row["lifecycle"], row["scope"], row["ref"])

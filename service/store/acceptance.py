@@ -1,0 +1,120 @@
+"""Acceptance: one statement makes requests, dedupe keys, events and outbox entries durable."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from service.domain import keys
+from service.domain.events import Event
+from service.store import sql
+from service.store.pool import Pool, session
+
+SQL = sql.load("acceptance")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A verified request and the events found in it, not yet durable."""
+
+    id: UUID
+    source: str
+    received_at: datetime
+    peer: str
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a commit made durable; every event of the batch not in `fresh` was known before."""
+
+    at: datetime
+    """Time of the transaction, by the database clock."""
+    fresh: frozenset[UUID]
+
+
+async def accept(
+    pool: Pool, arrivals: Sequence[Arrival], *, process: UUID, published: bool, lease: timedelta
+) -> Accepted:
+    """Store a batch in one round trip and one commit.
+
+    Rows are sorted by (source, key hash), so that two writers never deadlock. With `published`
+    the entries count as handed to the broker and fall due again only after `lease`.
+    """
+    events, repeated = _unique(arrivals)
+    said = [event.statement for event in events]
+    columns = (
+        [event.source for event in events],
+        [_hash(event) for event in events],
+        [event.id for event in events],
+        [_request_of(arrivals)[event.id] for event in events],
+        [s.dedupe_key for s in said],
+        [s.lifecycle for s in said],
+        [s.scope for s in said],
+        [s.ref for s in said],
+        [s.lane for s in said],
+        [s.status for s in said],
+        [s.code for s in said],
+        [s.occurred_at for s in said],
+        [event.received_at for event in events],
+        [s.attributes for s in said],
+        [s.fate.value for s in said],
+        [s.note for s in said],
+    )
+    async with session(pool) as connection:
+        row = await connection.fetchrow(
+            SQL["accept"], *columns, published, lease, *_requests(arrivals), repeated, process
+        )
+    assert row is not None
+    return Accepted(at=row["at"], fresh=frozenset(row["fresh"]))
+
+
+async def tally(pool: Pool, counts: Mapping[str, tuple[int, int]], *, process: UUID) -> None:
+    """Add (refused, unavailable) requests to the tallies of each source."""
+    async with session(pool) as connection:
+        await connection.execute(
+            SQL["tally"],
+            process,
+            list(counts),
+            [refused for refused, _ in counts.values()],
+            [unavailable for _, unavailable in counts.values()],
+        )
+
+
+def _hash(event: Event) -> bytes:
+    return keys.dedupe_hash(event.source, event.statement.dedupe_key)
+
+
+def _unique(arrivals: Iterable[Arrival]) -> tuple[list[Event], list[UUID]]:
+    """The events to insert, sorted, and the ids of requests that repeat a key of this batch."""
+    first: dict[tuple[str, bytes], Event] = {}
+    repeated = [
+        arrival.id
+        for arrival in arrivals
+        for event in arrival.events
+        if first.setdefault((event.source, _hash(event)), event) is not event
+    ]
+    return [first[key] for key in sorted(first)], repeated
+
+
+def _request_of(arrivals: Iterable[Arrival]) -> Mapping[UUID, UUID]:
+    return {event.id: arrival.id for arrival in arrivals for event in arrival.events}
+
+
+def _requests(arrivals: Sequence[Arrival]) -> tuple[list[object], ...]:
+    return (
+        [a.id for a in arrivals],
+        [a.source for a in arrivals],
+        [a.received_at for a in arrivals],
+        [a.peer for a in arrivals],
+        [a.method for a in arrivals],
+        [a.path for a in arrivals],
+        [a.query for a in arrivals],
+        [dict(a.headers) for a in arrivals],
+        [a.body for a in arrivals],
+    )

@@ -1,0 +1,58 @@
+-- accept --
+WITH keys AS (
+    INSERT INTO dedupe_keys (source, hash, event_id)
+    SELECT source, hash, id
+    FROM unnest($1::text[], $2::bytea[], $3::uuid[]) AS said (source, hash, id)
+    ON CONFLICT DO NOTHING
+    RETURNING event_id
+),
+fresh AS (
+    INSERT INTO events (id, request_id, source, dedupe_key, lifecycle, scope, ref, lane, status,
+                        code, occurred_at, received_at, attributes, fate, note)
+    SELECT said.*
+    FROM unnest($3::uuid[], $4::uuid[], $1::text[], $5::text[], $6::text[], $7::text[],
+                $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[],
+                $13::timestamptz[], $14::jsonb[], $15::text[], $16::text[])
+        AS said (id, request_id, source, dedupe_key, lifecycle, scope, ref, lane, status,
+                 code, occurred_at, received_at, attributes, fate, note)
+    JOIN keys ON keys.event_id = said.id
+    RETURNING id, request_id
+),
+owed AS (
+    INSERT INTO outbox (event_id, due_at, published_at)
+    SELECT event_id,
+           now() + CASE WHEN $17::boolean THEN $18::interval ELSE interval '0' END,
+           CASE WHEN $17::boolean THEN now() END
+    FROM keys
+),
+arrived AS (
+    SELECT said.*
+    FROM unnest($19::uuid[], $20::text[], $21::timestamptz[], $22::text[], $23::text[],
+                $24::text[], $25::text[], $26::jsonb[], $27::bytea[])
+        AS said (id, source, received_at, peer, method, path, query, headers, body)
+),
+stored AS (
+    INSERT INTO requests (id, source, received_at, peer, method, path, query, headers, body)
+    SELECT * FROM arrived
+    WHERE id IN (SELECT request_id FROM fresh) OR NOT (id = ANY($4::uuid[]) OR id = ANY($28::uuid[]))
+    RETURNING id
+),
+tallied AS (
+    INSERT INTO request_tallies (source, process, day, duplicates)
+    SELECT source, $29::uuid, current_date, count(*)
+    FROM arrived
+    WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = arrived.id)
+    GROUP BY source ORDER BY source
+    ON CONFLICT (source, process, day)
+        DO UPDATE SET duplicates = request_tallies.duplicates + excluded.duplicates
+)
+SELECT now() AS at, array(SELECT event_id FROM keys) AS fresh
+
+-- tally --
+INSERT INTO request_tallies (source, process, day, refused, unavailable)
+SELECT source, $1::uuid, current_date, refused, unavailable
+FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS said (source, refused, unavailable)
+ORDER BY source
+ON CONFLICT (source, process, day) DO UPDATE SET
+    refused = request_tallies.refused + excluded.refused,
+    unavailable = request_tallies.unavailable + excluded.unavailable

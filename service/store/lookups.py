@@ -1,0 +1,138 @@
+"""Rows for people who look something up: bounded, paged by key, on a short leash."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from service.domain.events import Subject
+from service.store import sql
+from service.store.pool import Connection, Pool, session, transaction
+
+SQL = sql.load("lookups")
+
+STATEMENT_TIMEOUT = "5s"
+MOST_HISTORY = 1000
+MOST_ATTEMPTS = 200
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectFilter:
+    lifecycle: str | None = None
+    status: str | None = None
+    ref_prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    source: str | None = None
+    outcome: str | None = None
+    subject: str | None = None
+    """As people write it: `order/1001`, `order/shop-eu:1001`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRows:
+    subject: Row
+    syncs: Sequence[Row]
+    history: Sequence[Row]
+    """The newest events first, at most `MOST_HISTORY`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRows:
+    event: Row
+    request: Row | None
+    attempts: Sequence[Row]
+
+
+async def ping(pool: Pool) -> None:
+    """Return if PostgreSQL answers, else raise StoreUnavailable."""
+    async with session(pool) as connection:
+        await connection.fetchval(SQL["ping"])
+
+
+async def subjects(
+    pool: Pool, wanted: SubjectFilter, *, after: tuple[datetime, int] | None, limit: int
+) -> Sequence[Row]:
+    """The subjects that changed last, first."""
+    at, row_id = after or (None, None)
+    async with _snapshot(pool) as tx:
+        return await _fetch(
+            tx,
+            "subjects",
+            wanted.lifecycle,
+            wanted.status,
+            wanted.ref_prefix,
+            at,
+            row_id,
+            limit,
+        )
+
+
+async def subject(pool: Pool, name: Subject) -> SubjectRows | None:
+    async with _snapshot(pool) as tx:
+        for row in await _fetch(tx, "subject", *name):
+            return SubjectRows(
+                subject=row,
+                syncs=await _fetch(tx, "syncs", row["id"]),
+                history=await _fetch(tx, "history", *name, MOST_HISTORY),
+            )
+        return None
+
+
+async def events(
+    pool: Pool, wanted: EventFilter, *, before: UUID | None, limit: int
+) -> Sequence[Row]:
+    """The events accepted last, first."""
+    lifecycle, whole, scope, ref = _readings(wanted.subject)
+    async with _snapshot(pool) as tx:
+        return await _fetch(
+            tx,
+            "events",
+            wanted.source,
+            wanted.outcome,
+            lifecycle,
+            whole,
+            scope,
+            ref,
+            before,
+            limit,
+        )
+
+
+async def event(pool: Pool, event_id: UUID) -> EventRows | None:
+    async with _snapshot(pool) as tx:
+        for row in await _fetch(tx, "event", event_id):
+            name = (row["lifecycle"], row["scope"], row["ref"])
+            requests = await _fetch(tx, "request", row["request_id"])
+            return EventRows(
+                event=row,
+                request=requests[0] if requests else None,
+                attempts=await _fetch(tx, "attempts", *name, event_id, MOST_ATTEMPTS),
+            )
+        return None
+
+
+@asynccontextmanager
+async def _snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    async with transaction(pool, isolation="repeatable_read", readonly=True) as tx:
+        await tx.fetchval(SQL["bound"], STATEMENT_TIMEOUT)
+        yield tx
+
+
+async def _fetch(tx: Connection, name: str, *values: object) -> list[Row]:
+    return [dict(row) for row in await tx.fetch(SQL[name], *values)]
+
+
+def _readings(subject: str | None) -> tuple[str | None, str, str, str]:
+    """Lifecycle, the ref if there is no scope, and scope and ref if there is one."""
+    if subject is None:
+        return None, "", "", ""
+    lifecycle, _, rest = subject.partition("/")
+    scope, colon, ref = rest.partition(":")
+    return lifecycle, rest, scope if colon else "", ref if colon else rest

@@ -1,0 +1,121 @@
+"""PostgreSQL connections: every wait bounded, every failure translated to what happens next."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal, TypedDict, Unpack
+
+import asyncpg
+import orjson
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+
+from service.domain.errors import ConfigurationError, DataRejected, StoreUnavailable
+
+log = structlog.get_logger()
+
+Pool = asyncpg.Pool
+Connection = PoolConnectionProxy
+
+ACQUIRE_TIMEOUT = 2.0
+"""Seconds to wait for a free connection; asyncpg itself would wait for ever."""
+
+AWAY = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+DATA_CLASSES = ("22", "23", "54")
+SESSION = {
+    "application_name": "orderhook",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": "4s",
+    "tcp_user_timeout": "5000",
+    "tcp_keepalives_idle": "5",
+}
+
+
+class Kind(TypedDict, total=False):
+    """What a transaction may see and do, where the defaults will not do."""
+
+    isolation: Literal["repeatable_read"]
+    readonly: bool
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda raw: orjson.loads(raw[1:]),
+        schema="pg_catalog",
+        format="binary",
+    )
+
+
+def translate(error: BaseException) -> Exception:
+    """Name a driver error by what happens next: the data is at fault, or PostgreSQL is away."""
+    state = getattr(error, "sqlstate", None) or ""
+    if isinstance(error, asyncpg.DataError) or state[:2] in DATA_CLASSES:
+        return DataRejected(f"PostgreSQL refused a value ({state or type(error).__name__}).")
+    if isinstance(error, AWAY):
+        return StoreUnavailable(f"PostgreSQL cannot answer now ({type(error).__name__}).")
+    if isinstance(error, (UnicodeEncodeError, OverflowError)):
+        return DataRejected(f"A value cannot be encoded ({type(error).__name__}).")
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
+
+
+@asynccontextmanager
+async def opened(
+    dsn: str, *, size: int, command_timeout: float = 5.0, name: str = "orderhook"
+) -> AsyncIterator[Pool]:
+    """A pool of at most `size` connections; a command may take `command_timeout` seconds."""
+    try:
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=5.0,
+            command_timeout=command_timeout,
+            max_inactive_connection_lifetime=60.0,
+            init=_prepare,
+            server_settings={**SESSION, "application_name": f"orderhook-{name}"},
+        )
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as e:
+        raise ConfigurationError(f"PostgreSQL refuses the login of store.url: {e}.") from e
+    except ValueError as e:
+        raise ConfigurationError("store.url is not a PostgreSQL URL.") from e
+    except AWAY as e:
+        raise StoreUnavailable(f"PostgreSQL cannot be reached ({type(e).__name__}).") from e
+    try:
+        yield pool
+    finally:
+        try:
+            await _close(pool)
+        except AWAY:
+            pool.terminate()
+
+
+async def _close(pool: Pool) -> None:
+    async with asyncio.timeout(5):
+        await pool.close()
+
+
+@asynccontextmanager
+async def transaction(pool: Pool, **options: Unpack[Kind]) -> AsyncIterator[Connection]:
+    """One transaction on a connection of the pool; driver errors come out translated."""
+    try:
+        async with (
+            pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection,
+            connection.transaction(**options),
+        ):
+            yield connection
+    except (*AWAY, UnicodeEncodeError, OverflowError) as error:
+        raise translate(error) from error
+
+
+@asynccontextmanager
+async def session(pool: Pool) -> AsyncIterator[Connection]:
+    """One connection in auto-commit, for single statements; driver errors come out translated."""
+    try:
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+            yield connection
+    except (*AWAY, UnicodeEncodeError, OverflowError) as error:
+        raise translate(error) from error

@@ -1,0 +1,149 @@
+"""Endless tasks go in and are kept alive until they are told to stop, whatever ends them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+
+from service.domain.errors import OrderhookError
+
+log = structlog.get_logger()
+
+Run = Callable[[asyncio.Event], Awaitable[None]]
+
+HEALTHY = 30.0
+"""A task that lived this many seconds starts again as quickly as at its first fall."""
+LAST_GRACE = 1.0
+"""Seconds a cancelled task has to clean up before it is left behind."""
+
+
+class Phase(StrEnum):
+    RUNNING = "running"
+    RESTARTING = "restarting"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    phase: Phase
+    restarts: int
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Waits that double from `first` to `limit` seconds; `jitter` in [0, 1) shortens each."""
+
+    first: float
+    limit: float
+    jitter: Callable[[], float] = float
+    _next: float = 0.0
+
+    def next(self) -> float:
+        wait = self._next or self.first
+        self._next = min(wait * 2, self.limit)
+        return wait * (1 - self.jitter() / 2)
+
+    def reset(self) -> None:
+        self._next = 0.0
+
+
+async def pause(until: asyncio.Event, seconds: float) -> None:
+    """Sleep, but not past the moment `until` is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await until.wait()
+
+
+class Supervisor:
+    """Judges a task by whether it is alive, not by whether it raised.
+
+    One that returns, or is cancelled though nobody here did it, is dead all the same and is started
+    again. `restarted` is told its name each time.
+    """
+
+    def __init__(
+        self, *, restarted: Callable[[str], None], first: float = 0.1, limit: float = 5.0
+    ) -> None:
+        self._restarted = restarted
+        self._first = first
+        self._limit = limit
+        self._stop = asyncio.Event()
+        self._states: dict[str, TaskState] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, name: str, run: Run) -> None:
+        """Keep `run(stop)` alive under this name, which no other task may have."""
+        if name in self._keepers:
+            raise ValueError(f"The task {name} runs already.")
+        self._states[name] = TaskState(Phase.RUNNING, restarts=0)
+        self._keepers[name] = asyncio.create_task(self._keep(name, run), name=f"keep-{name}")
+
+    def states(self) -> Mapping[str, TaskState]:
+        return dict(self._states)
+
+    async def stop(self, deadline: float) -> None:
+        """Ask every task to end, wait up to `deadline` seconds, cancel those that did not."""
+        self._stop.set()
+        await self._wait(deadline)
+        for name, task in self._tasks.items():
+            if not task.done():
+                log.warning("task_cancelled", task=name, after_seconds=deadline)
+                task.cancel()
+        await self._wait(LAST_GRACE)
+        for name, keeper in self._keepers.items():
+            if not keeper.done():
+                log.error("task_left_behind", task=name)
+                keeper.cancel()
+
+    async def _wait(self, seconds: float) -> None:
+        if alive := [keeper for keeper in self._keepers.values() if not keeper.done()]:
+            await asyncio.wait(alive, timeout=seconds)
+
+    async def _keep(self, name: str, run: Run) -> None:
+        backoff = Backoff(self._first, self._limit)
+        clock = asyncio.get_running_loop().time
+        while not self._stop.is_set():
+            began = clock()
+            self._tasks[name] = task = asyncio.create_task(self._call(run), name=name)
+            # Not `await task`: a cancellation that nobody asked for would end this keeper too.
+            await asyncio.wait({task})
+            if not self._stop.is_set():
+                if clock() - began >= HEALTHY:
+                    backoff.reset()
+                await self._fall(name, task, wait=backoff.next())
+            elif not task.cancelled() and (error := task.exception()) is not None:
+                log.error("task_failed_while_stopping", task=name, exc_info=error)
+        self._states[name] = TaskState(Phase.STOPPED, self._states[name].restarts)
+
+    async def _call(self, run: Run) -> None:
+        await run(self._stop)
+
+    async def _fall(self, name: str, task: asyncio.Task[None], *, wait: float) -> None:
+        """Say what happened and wait a little before the next start."""
+        restarts = self._states[name].restarts + 1
+        self._states[name] = TaskState(Phase.RESTARTING, restarts)
+        self._restarted(name)
+        ending, error = _ending(task)
+        expected = isinstance(error, OrderhookError)
+        log.error(
+            "task_ended",
+            task=name,
+            ending=ending,
+            reason=str(error) if expected else type(error).__name__,
+            restarts=restarts,
+            next_start_in=wait,
+            exc_info=None if expected else error,
+        )
+        await pause(self._stop, wait)
+        self._states[name] = TaskState(Phase.RUNNING, restarts)
+
+
+def _ending(task: asyncio.Task[None]) -> tuple[str, BaseException | None]:
+    if task.cancelled():
+        return "cancelled", None
+    error = task.exception()
+    return ("raised", error) if error is not None else ("returned", None)

@@ -1,0 +1,152 @@
+"""What the service tells about itself: structured logs and Prometheus metrics, all named here."""
+
+import logging
+import sys
+from collections.abc import Mapping
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+# Labels hold names from the configuration or words from this code, never what a sender sent:
+# every series there can ever be is known at the start.
+BATCH = Histogram("orderhook_accept_batch_requests", "Requests stored by one group commit.")
+BODY_BYTES = Gauge("orderhook_http_body_bytes", "Bytes of request bodies held in memory now.")
+BROKER_STATE = Gauge("orderhook_broker_open", "1 while the broker connection is usable.")
+BROKER_TRANSITIONS = Counter(
+    "orderhook_broker_transitions_total", "State changes of broker connections.", ["link", "state"]
+)
+CONNECTIONS = Gauge("orderhook_http_connections", "Open client connections.", ["listener"])
+CRM_CALLS = Counter(
+    "orderhook_crm_calls_total", "Calls to a destination by how they ended.", ["destination", "end"]
+)
+CRM_SECONDS = Histogram("orderhook_crm_call_seconds", "Time of one call.", ["destination"])
+FENCES_LOST = Counter(
+    "orderhook_fences_lost_total", "Results that came after their lease was taken.", ["destination"]
+)
+FOLDED = Counter("orderhook_events_folded_total", "Events taken through the fold.")
+HTTP_ANSWERS = Counter(
+    "orderhook_http_answers_total", "HTTP answers by listener and status.", ["listener", "status"]
+)
+HTTP_SECONDS = Histogram(
+    "orderhook_http_seconds",
+    "Seconds from the end of a request's headers to its answer.",
+    ["listener"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+MALFORMED = Counter(
+    "orderhook_malformed_messages_total", "Messages in the work queue that name no work."
+)
+PARTITION_DAYS = Gauge("orderhook_partition_days_ahead", "Days for which partitions stand ready.")
+POISONED = Counter("orderhook_events_poisoned_total", "Events that kept failing the fold.")
+PUBLISHED = Counter(
+    "orderhook_published_entries_total", "Outbox entries handed to the broker.", ["road"]
+)
+PUBLISH_FAILURES = Counter(
+    "orderhook_publish_failures_total", "Messages the broker did not confirm.", ["road"]
+)
+REFOLDS = Counter("orderhook_refolds_total", "Subjects folded again from all of their events.")
+REQUESTS = Counter(
+    "orderhook_requests_total", "Webhook requests by source and answer.", ["source", "outcome"]
+)
+TASK_RESTARTS = Counter(
+    "orderhook_task_restarts_total", "Supervised tasks started again after they ended.", ["task"]
+)
+UNFINISHED = Gauge(
+    "orderhook_outbox_unfinished", "Entries with the broker or a worker, up to the window + 1."
+)
+WORK_BATCH = Histogram(
+    "orderhook_fold_batch_events",
+    "Events taken from the broker at a time.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 400),
+)
+
+DRIVERS = ("aio_pika", "aiormq", "asyncpg")
+LONGEST_FIELD = 2048
+LONGEST_TRACE = 16384
+MOST_ITEMS = 32
+
+
+def configure_logging(*, json: bool | None = None) -> None:
+    """Send logs to stderr: one JSON object a line, or coloured text when that is a terminal."""
+    as_json = not sys.stderr.isatty() if json is None else json
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        # Its usual tracebacks show local variables, among them bodies and secrets.
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    )
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        tidy,
+    ]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    _adopt_libraries(shared, renderer)
+
+
+def _adopt_libraries(
+    shared: list[structlog.types.Processor], renderer: structlog.types.Processor
+) -> None:
+    """Bring what libraries say through `logging` into the same form."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, without_insides, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+def without_insides(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """A server that goes away is no surprise: of a driver's traceback only the error is kept."""
+    if event["logger"].startswith(DRIVERS) and (trace := event.pop("exc_info", None)):
+        event["error"] = repr(trace[1])
+    return event
+
+
+def tidy(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Bound every field and escape what could forge a line or repaint a terminal."""
+    trace = event.get("exception")
+    clean = {clean_text(str(key)): _clean(value) for key, value in event.items()}
+    if isinstance(trace, str):
+        lines = trace[-LONGEST_TRACE:].splitlines()
+        clean["exception"] = "\n".join(clean_text(line) for line in lines)
+    return clean
+
+
+def _clean(value: object, depth: int = 0) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case list() | tuple() | set() | frozenset() if depth < 3:
+            return [_clean(item, depth + 1) for item in list(value)[:MOST_ITEMS]]
+        case Mapping() if depth < 3:
+            some = list(value.items())[:MOST_ITEMS]
+            return {clean_text(str(key)): _clean(item, depth + 1) for key, item in some}
+        case _:
+            return clean_text(str(value))
+
+
+def clean_text(text: str) -> str:
+    """The text without control, bidirectional and surrogate characters, and not too long."""
+    if text.isascii() and text.isprintable() and len(text) <= LONGEST_FIELD:
+        return text
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text[:LONGEST_FIELD]
+    )
+    return shown if len(text) <= LONGEST_FIELD else f"{shown}… ({len(text)} characters)"

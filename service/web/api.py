@@ -1,0 +1,73 @@
+"""The API behind `/api/v1`: validated requests in, the bodies of `ops` out."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from service.domain.events import Outcome, Subject
+from service.domain.keys import clean_text
+from service.ops import ledger, lookups
+from service.ops.lookups import BadCursor
+from service.store.lookups import EventFilter, SubjectFilter
+from service.store.pool import Pool
+from service.web import query
+from service.web.problems import Refused
+
+PAGE = ("limit", "cursor")
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Reads only, so far; every handler is bounded by the statement time-outs of its queries."""
+
+    pool: Pool
+
+    async def ledger(self, request: web.Request) -> web.Response:
+        query.parameters(request, ())
+        return answer(await ledger.read(self.pool))
+
+    async def subjects(self, request: web.Request) -> web.Response:
+        said = query.parameters(request, ("lifecycle", "status", "ref", *PAGE))
+        wanted = SubjectFilter(said.get("lifecycle"), said.get("status"), said.get("ref"))
+        try:
+            return answer(await lookups.subjects(self.pool, wanted, query.page(said)))
+        except BadCursor:
+            raise query.bad_cursor() from None
+
+    async def subject(self, request: web.Request) -> web.Response:
+        said = query.parameters(request, ("scope",))
+        lifecycle, ref = request.match_info["lifecycle"], request.match_info["ref"]
+        name = Subject(lifecycle, said.get("scope", ""), ref)
+        known = clean_text(lifecycle) and clean_text(ref)
+        found = await lookups.subject(self.pool, name) if known else None
+        return answer(_found(found, "No accepted event names this subject; check ref and scope."))
+
+    async def events(self, request: web.Request) -> web.Response:
+        said = query.parameters(request, ("source", "outcome", "subject", *PAGE))
+        wanted = EventFilter(
+            said.get("source"), query.choice(said, "outcome", Outcome), query.subject(said)
+        )
+        try:
+            return answer(await lookups.events(self.pool, wanted, query.page(said)))
+        except BadCursor:
+            raise query.bad_cursor() from None
+
+    async def event(self, request: web.Request) -> web.Response:
+        query.parameters(request, ())
+        found = await lookups.event(self.pool, query.identifier(request.match_info["id"]))
+        return answer(_found(found, "No event has this id; it may be past its retention."))
+
+
+def answer(body: Mapping[str, Any]) -> web.Response:
+    return web.Response(body=orjson.dumps(body), content_type="application/json")
+
+
+def _found(body: dict[str, Any] | None, otherwise: str) -> dict[str, Any]:
+    if body is None:
+        raise Refused(404, otherwise)
+    return body

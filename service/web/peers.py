@@ -1,0 +1,43 @@
+"""Who is calling: the socket's address and X-Forwarded-For in, one believable address out."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
+
+
+def client(peer: str, forwarded: Iterable[str], *, trusted: Sequence[Network]) -> str:
+    """The nearest address that is not a trusted proxy of ours.
+
+    `forwarded` holds the X-Forwarded-For headers in wire order. Each proxy appends the address it
+    was called from, so only what trusted proxies appended, read from the right, is believed.
+    """
+    address = _address(peer)
+    if address is None:
+        return peer
+    hops = [hop for line in forwarded for hop in line.split(",")]
+    while hops and is_trusted(address, trusted):
+        said = _address(hops.pop())
+        if said is None:
+            break
+        address = said
+    return str(address)
+
+
+def is_trusted(address: IPv4Address | IPv6Address | str, trusted: Sequence[Network]) -> bool:
+    known = _address(address) if isinstance(address, str) else address
+    return known is not None and any(known in network for network in trusted)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address; some proxies add a port, and IPv4 may come dressed as IPv6."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address

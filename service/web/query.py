@@ -1,0 +1,76 @@
+"""Query strings in, typed and bounded values out; what is not understood is never ignored."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from uuid import UUID
+
+from aiohttp import web
+
+from service.domain.keys import clean_text
+from service.ops.lookups import MOST_ITEMS, USUAL_ITEMS, Page
+from service.web.problems import Refused
+
+LONGEST = 256
+
+
+def parameters(request: web.Request, known: Sequence[str]) -> dict[str, str]:
+    """Each known parameter sent, once and as clean text; anything else is a problem."""
+    for name in request.query:
+        if name not in known:
+            allowed = f"known are {', '.join(known)}" if known else "there are none here"
+            raise Refused(400, f"The parameter {name[:64]!r} is not known; {allowed}.")
+        if len(request.query.getall(name)) > 1:
+            raise Refused(400, f"The parameter {name} was sent more than once; send it once.")
+    return {name: _clean(name, value) for name, value in request.query.items()}
+
+
+def page(said: dict[str, str]) -> Page:
+    return Page(limit=_limit(said.get("limit")), cursor=said.get("cursor"))
+
+
+def bad_cursor() -> Refused:
+    return Refused(
+        400, "The parameter cursor is not a `next` of this list; leave it out to begin anew."
+    )
+
+
+def choice(said: dict[str, str], name: str, words: type[StrEnum]) -> str | None:
+    value = said.get(name)
+    if value is not None and value not in set(words):
+        raise Refused(400, f"The parameter {name} must be one of {', '.join(words)}.")
+    return value
+
+
+def subject(said: dict[str, str]) -> str | None:
+    value = said.get("subject")
+    if value is not None and not all(value.partition("/")):
+        raise Refused(400, "The parameter subject must read like order/1001.")
+    return value
+
+
+def identifier(text: str) -> UUID:
+    """An id in its one usual spelling; Python would take several."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        found = None
+    if found is None or str(found) != text.lower():
+        raise Refused(400, "The id in the path is not a UUID; take it from a list.")
+    return found
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return USUAL_ITEMS
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
+    if not 1 <= number <= MOST_ITEMS:
+        raise Refused(400, f"The parameter limit must be a number from 1 to {MOST_ITEMS}.")
+    return number
+
+
+def _clean(name: str, value: str) -> str:
+    if not value or clean_text(value, limit=4 * LONGEST) is None or len(value) > LONGEST:
+        raise Refused(
+            400, f"The parameter {name} must be 1 to {LONGEST} characters of text without NUL."
+        )
+    return value

@@ -1,0 +1,298 @@
+"""Leased syncs of one destination go in; calls go out, bounded; what came of them is recorded."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+
+import structlog
+
+from service import telemetry
+from service.domain.errors import StoreUnavailable
+from service.domain.verdict import DeadLetter, Done, Retry, Verdict
+from service.settings import Destination
+from service.store import syncs
+from service.store.pool import Pool, transaction
+from service.store.syncs import Attempt, Delayed, Intent, Killed, Lease, Owed, Settled
+from service.worker import sync
+from service.worker.crms.base import Answer, Change, Class, Crm
+from service.worker.fold import Held
+
+log = structlog.get_logger()
+
+POLL_BUSY = 0.2
+POLL_IDLE = 0.5
+RECORD_BATCH = 128
+STORE_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A lease waiting for room, and the monotonic time before it was taken."""
+
+    lease: Lease
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One exchange, judged, waiting to be recorded."""
+
+    owed: Owed
+    answer: Answer
+    verdict: Verdict
+    ms: int
+
+
+class Pump:
+    """`crm` may be swapped on reload; at most `rule.concurrency` calls are in flight."""
+
+    def __init__(self, rule: Destination, crm: Crm, *, pool: Pool) -> None:
+        self.rule = rule
+        self.crm = crm
+        self._pool = pool
+        self._waiting: deque[Ticket] = deque()
+        self._results: deque[Result] = deque()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._work = asyncio.Event()
+        self._done = asyncio.Event()
+        self._again = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    def offer(self, leases: Sequence[Lease], *, since: float) -> None:
+        """Take fresh leases while there is room; the rest runs out and is found again."""
+        room = self.rule.window - len(self._waiting)
+        self._waiting.extend(Ticket(lease, since) for lease in leases[: max(room, 0)])
+        self._work.set()
+
+    async def find(self, stop: asyncio.Event) -> None:
+        """Lease what is due in the database: retries, and what others left behind."""
+        watch = asyncio.create_task(_set_when(stop, self._again))
+        while not stop.is_set():
+            found = 0
+            self._again.clear()
+            room = min(self.rule.window - len(self._waiting), self.rule.concurrency * 4)
+            if room > 0 and len(self._waiting) < self.rule.concurrency:
+                found = await self._claim(room)
+            if not stop.is_set():
+                await _pause(self._again, POLL_BUSY if found else POLL_IDLE)
+        watch.cancel()
+
+    async def _claim(self, room: int) -> int:
+        since = time.monotonic()
+        try:
+            async with transaction(self._pool) as tx:
+                leases = await syncs.claim(
+                    tx, self.rule.name, limit=room, lease=sync.lease_time(self.rule)
+                )
+        except StoreUnavailable:
+            return 0
+        self.offer(leases, since=since)
+        return len(leases)
+
+    async def start(self, stop: asyncio.Event) -> None:
+        """Start calls as room appears; on stop give back what was not started."""
+        self._ended.clear()
+        watch = asyncio.create_task(_set_when(stop, self._work))
+        try:
+            while not stop.is_set():
+                room = self.rule.concurrency - len(self._calls)
+                batch = self._take(room)
+                if batch:
+                    await self._launch(batch)
+                else:
+                    self._work.clear()
+                    if not (stop.is_set() or (self._waiting and room)):
+                        await self._work.wait()
+        finally:
+            watch.cancel()
+        await self._give_back()
+        if self._calls:
+            await asyncio.wait(self._calls)
+        self._ended.set()
+
+    def _take(self, room: int) -> dict[int, Ticket]:
+        batch: dict[int, Ticket] = {}
+        while self._waiting and len(batch) < room:
+            ticket = self._waiting.popleft()
+            batch[ticket.lease.subject_id] = ticket
+        return dict(sorted(batch.items()))
+
+    async def _launch(self, batch: Mapping[int, Ticket]) -> None:
+        """Store the intents of a batch, then call; a lease that no longer holds is dropped."""
+        leases = [ticket.lease for ticket in batch.values()]
+        since = time.monotonic()
+        try:
+            async with transaction(self._pool) as tx:
+                await syncs.hold(tx, leases, destination=self.rule.name)
+                owed = await syncs.load(tx, leases, destination=self.rule.name)
+                changes = {one.lease.subject_id: sync.change(one) for one in owed}
+                held = await syncs.intend(
+                    tx,
+                    [self._intent(one, changes[one.lease.subject_id]) for one in owed],
+                    destination=self.rule.name,
+                    lease=sync.lease_time(self.rule),
+                )
+        except StoreUnavailable as error:
+            log.warning("sync_start_failed", destination=self.rule.name, error=str(error))
+            self._waiting.extendleft(batch.values())
+            await asyncio.sleep(STORE_PAUSE)
+            return
+        for one in owed:
+            if one.lease.subject_id in held:
+                call = asyncio.create_task(self._call(one, changes[one.lease.subject_id], since))
+                self._calls.add(call)
+                call.add_done_callback(self._called)
+
+    def _intent(self, owed: Owed, change: Change) -> Intent:
+        body = sha256(self.crm.payload(change)).digest()
+        return Intent(owed.lease, owed.version, body, change.key)
+
+    async def _call(self, owed: Owed, change: Change, since: float) -> None:
+        """One call; never started when the lease might end before the call must have ended."""
+        begun = time.monotonic()
+        if begun + self.rule.timeout.total_seconds() > since + (
+            sync.lease_time(self.rule).total_seconds()
+        ):
+            log.warning("sync_lease_too_short", destination=self.rule.name)
+            return
+        answer = await _written(self.crm, change)
+        ms = round((time.monotonic() - begun) * 1000)
+        telemetry.CRM_CALLS.labels(self.rule.name, answer.kind.value).inc()
+        telemetry.CRM_SECONDS.labels(self.rule.name).observe(ms / 1000)
+        verdict = sync.judge(answer, owed, rule=self.rule, jitter=random.random())  # noqa: S311
+        self._results.append(Result(owed, answer, verdict, ms))
+        self._done.set()
+
+    def _called(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled() and (error := call.exception()) is not None:
+            log.error("sync_call_failed", destination=self.rule.name, exc_info=error)
+        self._work.set()
+
+    async def record(self, stop: asyncio.Event) -> None:
+        """Write down results until stopped and nothing is in flight any more."""
+        watch = asyncio.create_task(_set_when(stop, self._done))
+        try:
+            while True:
+                batch = [
+                    self._results.popleft() for _ in range(min(len(self._results), RECORD_BATCH))
+                ]
+                if batch:
+                    await self._record(batch)
+                elif stop.is_set():
+                    if self._ended.is_set():
+                        return
+                    await _pause(self._ended, POLL_IDLE)
+                else:
+                    self._done.clear()
+                    await self._done.wait()
+        finally:
+            watch.cancel()
+
+    async def _record(self, batch: Sequence[Result]) -> None:
+        ordered = sorted(batch, key=lambda result: result.owed.lease.subject_id)
+        try:
+            async with transaction(self._pool) as tx:
+                done, late, dead = _sorted_out(ordered)
+                name = self.rule.name
+                held = [one.owed.lease for one in ordered]
+                await syncs.hold(tx, held, destination=name)
+                settled = await syncs.settle(tx, done, destination=name)
+                kept = set(settled)
+                kept |= await syncs.delay(tx, late, destination=name)
+                kept |= await syncs.kill(tx, dead, destination=name)
+                await syncs.record(tx, [_attempt(one) for one in ordered], destination=name)
+        except StoreUnavailable as error:
+            log.warning("sync_record_failed", destination=self.rule.name, error=str(error))
+            self._results.extendleft(reversed(batch))
+            await asyncio.sleep(STORE_PAUSE)
+            return
+        if lost := len(ordered) - len(kept):
+            telemetry.FENCES_LOST.labels(self.rule.name).inc(lost)
+            log.warning("sync_fence_lost", destination=self.rule.name, syncs=lost)
+        if any(settled.values()):
+            self._again.set()
+        self._work.set()
+
+    async def _give_back(self) -> None:
+        leases = [ticket.lease for ticket in self._waiting]
+        self._waiting.clear()
+        try:
+            async with transaction(self._pool) as tx:
+                await syncs.hold(tx, leases, destination=self.rule.name)
+                await syncs.release(tx, leases, destination=self.rule.name)
+        except StoreUnavailable:
+            log.warning("sync_release_failed", destination=self.rule.name, syncs=len(leases))
+
+
+async def _written(crm: Crm, change: Change) -> Answer:
+    """An adapter never raises; should one do it all the same, nobody knows what was done."""
+    try:
+        return await crm.write(change)
+    except Exception:
+        log.exception("crm_adapter_failed", key=change.key)
+        return Answer(Class.UNKNOWN_OUTCOME, "write", detail="The adapter failed; see the log.")
+
+
+def hand_on(pumps: Mapping[str, Pump]) -> Callable[[Held], None]:
+    """The way from a fold to the pumps of this process."""
+
+    def give(held: Held) -> None:
+        for name, leases in _by_destination(held.leases).items():
+            if name in pumps:
+                pumps[name].offer(leases, since=held.since)
+
+    return give
+
+
+def _by_destination(leases: Iterable[Lease]) -> dict[str, list[Lease]]:
+    found: dict[str, list[Lease]] = {}
+    for lease in leases:
+        found.setdefault(lease.destination, []).append(lease)
+    return found
+
+
+def _sorted_out(batch: Iterable[Result]) -> tuple[list[Settled], list[Delayed], list[Killed]]:
+    done: list[Settled] = []
+    late: list[Delayed] = []
+    dead: list[Killed] = []
+    for one in batch:
+        lease, version = one.owed.lease, one.owed.version
+        match one.verdict:
+            case Done():
+                done.append(Settled(lease, version, one.owed.status))
+            case Retry(after=after):
+                assert after is not None
+                waiting = sync.state_while_waiting(one.answer)
+                late.append(Delayed(lease, waiting, after, one.answer.detail))
+            case DeadLetter() as letter:
+                dead.append(Killed(lease, version, letter))
+    return done, late, dead
+
+
+def _attempt(one: Result) -> Attempt:
+    return Attempt(
+        operation=one.answer.operation,
+        subject_id=one.owed.lease.subject_id,
+        version=one.owed.version,
+        kind=one.answer.kind.value,
+        http_status=one.answer.http_status,
+        ms=one.ms,
+        detail=one.answer.detail,
+    )
+
+
+async def _set_when(stop: asyncio.Event, event: asyncio.Event) -> None:
+    await stop.wait()
+    event.set()
+
+
+async def _pause(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,0 +1,130 @@
+"""openapi.yaml is true: valid, complete, and what the running API keeps to."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+import yaml
+from aiohttp import web
+from hypothesis import HealthCheck, Phase, settings
+from openapi_spec_validator import validate
+from schemathesis import Case
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from service.settings import Server
+from service.store import pool
+from service.store.pool import transaction
+from service.web.internal import internal_app
+from service.web.public import public_app
+from tests import internals, reception, rows, servers
+
+PATH = Path(__file__).parents[2] / "openapi.yaml"
+DESCRIPTION: dict[str, Any] = yaml.safe_load(PATH.read_text("utf-8"))
+PUBLIC, INTERNAL = ":8080", ":8081"
+
+CATCH_ALL = "/webhooks{rest}"
+"""Not an address of ours: it turns what would be a 404 under /webhooks into a 401."""
+
+
+def test_the_description_is_valid_openapi() -> None:
+    validate(DESCRIPTION)
+
+
+def test_the_routes_of_both_listeners_are_exactly_the_described_ones() -> None:
+    server = Server(data_dir=Path("unused"))
+    public = public_app(reception.Desk(), server, lambda: datetime.now(UTC))
+    internal = internal_app(internals.AUTH, {}, pool=_no_pool())
+    assert _described(PUBLIC) == _routes(public) - {("POST", CATCH_ALL)}
+    assert _described(INTERNAL) == _routes(internal)
+
+
+def test_a_relay_serves_health_and_metrics_only() -> None:
+    paths = {path for _, path in _routes(internal_app(internals.AUTH, {}))}
+    assert {"/health/live", "/health/ready", "/metrics"} == paths
+
+
+def test_every_operation_under_the_api_needs_a_token() -> None:
+    open_paths = {
+        path
+        for path, methods in DESCRIPTION["paths"].items()
+        for operation in methods.values()
+        if isinstance(operation, dict) and operation.get("security") == []
+    }
+    assert {
+        "/health/live",
+        "/health/ready",
+        "/webhooks/{source}",
+        "/webhooks/{source}/{tail}",
+    } == open_paths
+
+
+def _described(port: str) -> set[tuple[str, str]]:
+    return {
+        (method.upper(), path)
+        for path, item in DESCRIPTION["paths"].items()
+        for method in item
+        if method in {"get", "post", "put", "delete", "patch", "head"}
+        if any(port in server["url"] for server in item.get("servers", DESCRIPTION["servers"]))
+    }
+
+
+def _routes(app: web.Application) -> set[tuple[str, str]]:
+    return {
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource is not None
+    }
+
+
+def _no_pool() -> Any:
+    """Routes are made without asking the database anything."""
+    return object()
+
+
+SCHEMA = schemathesis.openapi.from_path(PATH).include(path_regex=r"^/(health|metrics|api)")
+
+
+@pytest.fixture(scope="module")
+def api(postgres: servers.Postgres, template: str) -> Iterator[str]:
+    """The URL of an internal listener whose database holds a bit of everything."""
+    name = f"openapi_{secrets.token_hex(6)}"
+    postgres.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    asyncio.run(_fill(postgres.database(name)))
+    with internals.in_background(postgres.database(name)) as url:
+        yield url
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _fill(dsn: str) -> None:
+    async with pool.opened(dsn, size=1) as store, transaction(store) as tx:
+        request_id = await rows.request(tx)
+        first = await rows.event(tx, "applied", request_id=request_id)
+        await rows.event(tx, "pending", ref=None, lane=None, status=None, occurred_at=None)
+        await rows.event(tx)
+        subject = await rows.subject(tx)
+        await rows.sync(tx, subject)
+        await rows.transition(tx, subject, first, version=3)
+        await rows.attempt(tx, subject, version=3)
+        await rows.tally(tx, refused=1)
+
+
+@pytest.mark.postgres
+@SCHEMA.parametrize()
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_running_api_keeps_to_its_description(case: Case[Any], api: str) -> None:
+    # A cursor and a subject are opaque to a schema: sound ones may still name nothing.
+    case.call_and_validate(
+        base_url=api, headers=internals.bearer(), excluded_checks=[positive_data_acceptance]
+    )

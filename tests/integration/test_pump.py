@@ -1,0 +1,291 @@
+"""The pump on a real PostgreSQL, against a CRM that is a small program of our own."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from service.domain.routing import Route
+from service.ops import ledger
+from service.settings import Destination, RetryRule
+from service.store import outbox, partitions, pool, syncs
+from service.store.acceptance import Arrival, accept
+from service.store.ids import new_id
+from service.store.pool import Pool
+from service.worker.crms.base import Answer, Change, Class
+from service.worker.fold import Fold
+from service.worker.pump import Pump, hand_on
+from tests import make
+
+pytestmark = pytest.mark.postgres
+
+OK = Answer(Class.OK, "write", 200)
+BUSY = Answer(Class.TRANSIENT, "write", 503, detail="HTTP 503")
+RULE = Destination(
+    name="crm",
+    crm="callback",
+    concurrency=4,
+    timeout=timedelta(seconds=1),
+    retry=RetryRule(first=timedelta(milliseconds=100), max=timedelta(seconds=1), max_attempts=4),
+)
+TO_CRM = [Route(["*"], ["order.*"], ["crm"])]
+
+
+class Crm:
+    """Takes what it is given; answers what the test says, else OK."""
+
+    def __init__(self) -> None:
+        self.calls: list[Change] = []
+        self.answers: list[Answer] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.busiest = 0
+        self._inside = 0
+
+    async def write(self, change: Change) -> Answer:
+        self._inside += 1
+        self.busiest = max(self.busiest, self._inside)
+        await self.gate.wait()
+        self._inside -= 1
+        self.calls.append(change)
+        return self.answers.pop(0) if self.answers else OK
+
+    def payload(self, change: Change) -> bytes:
+        return change.key.encode()
+
+    async def close(self) -> None: ...
+
+
+@pytest.fixture
+async def db(database: str) -> AsyncIterator[Pool]:
+    async with pool.opened(database, size=6) as opened:
+        await partitions.ensure(opened)
+        yield opened
+
+
+class Station:
+    """A fold and a pump of one process."""
+
+    def __init__(self, db: Pool, crm: Crm, rule: Destination = RULE) -> None:
+        self.db = db
+        self.crm = crm
+        self.pump = Pump(rule, crm, pool=db)
+        self.pumps: Mapping[str, Pump] = {"crm": self.pump}
+        lease = {"crm": timedelta(seconds=12)}
+        self.fold = Fold(db, TO_CRM, leases=lease, hand_on=hand_on(self.pumps))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Station"]:
+        stop = asyncio.Event()
+        runs = (self.pump.find, self.pump.start, self.pump.record)
+        tasks = [asyncio.create_task(run(stop)) for run in runs]
+        try:
+            yield self
+        finally:
+            self.crm.gate.set()
+            stop.set()
+            async with asyncio.timeout(10):
+                await asyncio.gather(*tasks)
+
+    async def happen(self, *events: Any) -> None:
+        arrivals = [
+            Arrival(new_id(), one.source, one.received_at, "", "POST", "/", "", {}, b"{}", [one])
+            for one in events
+        ]
+        await accept(self.db, arrivals, process=new_id(), published=False, lease=outbox.LEASE)
+        await self.fold.fold([one.id for one in events])
+
+
+async def rows(db: Pool, query: str) -> list[tuple[Any, ...]]:
+    async with pool.session(db) as connection:
+        return [tuple(row) for row in await connection.fetch(query)]
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, within: float = 10) -> None:
+    async with asyncio.timeout(within):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+async def until_states(db: Pool, *expected: tuple[Any, ...], within: float = 10) -> None:
+    query = "SELECT state, count(*) FROM syncs GROUP BY 1 ORDER BY 1"
+
+    async def reached() -> bool:
+        return await rows(db, query) == list(expected)
+
+    await until(reached, within=within)
+
+
+async def test_a_change_reaches_the_crm_once_with_its_version_and_events(db: Pool) -> None:
+    async with Station(db, Crm()).running() as station:
+        paid = make.event(lane="payment", status="paid", attributes={"amount": "12.50"})
+        await station.happen(paid)
+        await until_states(db, ("synced", 1))
+    (call,) = station.crm.calls
+    assert (call.status, call.previous, call.version, call.key) == (
+        "paid",
+        None,
+        1,
+        "crm:order/1001:1",
+    )
+    assert (list(call.event_ids), call.attributes) == ([paid.id], {"amount": "12.50"})
+    assert (await ledger.read(db))["destinations"] == {
+        "crm": {"owed": 1, "synced": 1, "pending": 0, "no_record": 0, "held": 0, "dead": 0}
+    }
+
+
+async def test_the_next_version_tells_what_was_there_before(db: Pool) -> None:
+    async with Station(db, Crm()).running() as station:
+        await station.happen(make.event(lane="payment", status="paid"))
+        await until_states(db, ("synced", 1))
+        await station.happen(make.event(lane="fulfillment", status="picking"))
+        await until_states(db, ("synced", 1))
+        await until(_called(station.crm, 2))
+    assert [(call.status, call.previous) for call in station.crm.calls] == [
+        ("paid", None),
+        ("picking", "paid"),
+    ]
+
+
+def _called(crm: Crm, times: int) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        return len(crm.calls) >= times
+
+    return check
+
+
+async def test_a_burst_while_a_call_is_under_way_costs_one_more_call(db: Pool) -> None:
+    async with Station(db, Crm()).running() as station:
+        station.crm.gate.clear()
+        await station.happen(make.event(lane="payment", status="awaiting_payment"))
+        await until(_inside(station.crm))
+        for minute, status in enumerate(("picking", "packed", "shipped")):
+            await station.happen(
+                make.event(lane="fulfillment", status=status, occurred_at=make.at(minute))
+            )
+        station.crm.gate.set()
+        await until_states(db, ("synced", 1))
+    assert [(call.version, call.status) for call in station.crm.calls] == [
+        (1, "awaiting_payment"),
+        (4, "shipped"),
+    ]
+
+
+def _inside(crm: Crm) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        return crm.busiest > 0
+
+    return check
+
+
+async def test_a_failing_crm_is_tried_again_with_the_same_key(db: Pool) -> None:
+    crm = Crm()
+    crm.answers = [BUSY, BUSY]
+    async with Station(db, crm).running() as station:
+        await station.happen(make.event(lane="payment", status="paid"))
+        await until_states(db, ("synced", 1))
+    assert [call.key for call in crm.calls] == ["crm:order/1001:1"] * 3
+    assert await rows(db, "SELECT class, http_status FROM attempts ORDER BY id") == [
+        ("transient", 503),
+        ("transient", 503),
+        ("ok", 200),
+    ]
+    assert await rows(db, "SELECT attempts, failing_since, error FROM syncs") == [(0, None, None)]
+
+
+async def test_after_the_last_attempt_a_dead_letter_says_why(db: Pool) -> None:
+    crm = Crm()
+    crm.answers = [BUSY] * 4
+    async with Station(db, crm).running() as station:
+        await station.happen(make.event(lane="payment", status="paid"))
+        await until_states(db, ("dead", 1))
+    assert await rows(db, "SELECT kind, destination, reason FROM dead_letters") == [
+        ("sync", "crm", "retries_exhausted")
+    ]
+    body = await ledger.read(db)
+    assert (body["balanced"], body["destinations"]["crm"]["dead"]) == (True, 1)
+
+
+async def test_a_refused_order_does_not_hold_up_another(db: Pool) -> None:
+    crm = Crm()
+    crm.answers = [Answer(Class.PERMANENT, "write", 422, detail="HTTP 422")]
+    async with Station(db, crm).running() as station:
+        await station.happen(make.event(ref="bad"))
+        await until_states(db, ("dead", 1))
+        await station.happen(make.event(ref="good"))
+        await until_states(db, ("dead", 1), ("synced", 1))
+
+
+async def test_a_new_version_gives_a_dead_sync_another_chance(db: Pool) -> None:
+    crm = Crm()
+    crm.answers = [Answer(Class.PERMANENT, "write", 422, detail="HTTP 422")]
+    async with Station(db, crm).running() as station:
+        await station.happen(make.event(lane="payment", status="paid"))
+        await until_states(db, ("dead", 1))
+        await station.happen(make.event(lane="fulfillment", status="picking"))
+        await until_states(db, ("synced", 1))
+    assert await rows(db, "SELECT resolution FROM dead_letters") == [("superseded",)]
+    assert (await ledger.read(db))["balanced"] is True
+
+
+async def test_an_unknown_order_waits_as_no_record(db: Pool) -> None:
+    crm = Crm()
+    crm.answers = [Answer(Class.NOT_FOUND, "write", 404, after=timedelta(seconds=60))]
+    async with Station(db, crm).running() as station:
+        await station.happen(make.event())
+        await until_states(db, ("no_record", 1))
+        assert (await ledger.read(db))["destinations"]["crm"]["no_record"] == 1
+
+
+async def test_never_more_calls_at_once_than_the_destination_allows(db: Pool) -> None:
+    crm = Crm()
+    crm.gate.clear()
+    async with Station(db, crm).running() as station:
+        await station.happen(*(make.event(ref=f"o{n}") for n in range(40)))
+        await until(_busy(crm, 4))
+        crm.gate.set()
+        await until_states(db, ("synced", 40))
+    assert crm.busiest == 4
+    assert max(Counter(call.key for call in crm.calls).values()) == 1
+
+
+def _busy(crm: Crm, level: int) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        return crm.busiest >= level
+
+    return check
+
+
+async def test_a_lease_left_by_a_dead_worker_is_taken_over(db: Pool) -> None:
+    """Its fence is raised, so that the dead one, should it wake, can settle nothing."""
+    dead = Station(db, Crm())
+    await dead.happen(make.event())
+    (ticket,) = dead.pump._waiting  # noqa: SLF001  # what the dead worker held
+    async with pool.session(db) as connection:
+        await connection.execute("UPDATE syncs SET due_at = now() - interval '1 second'")
+    async with Station(db, Crm()).running() as alive:
+        await until_states(db, ("synced", 1))
+    assert [call.key for call in alive.crm.calls] == ["crm:order/1001:1"]
+    async with pool.transaction(db) as tx:
+        settled = await syncs.settle(
+            tx, [syncs.Settled(ticket.lease, 1, "paid")], destination="crm"
+        )
+    assert settled == {}
+
+
+async def test_stopping_finishes_calls_and_gives_back_what_was_not_started(db: Pool) -> None:
+    crm = Crm()
+    crm.gate.clear()
+    async with Station(db, crm).running() as station:
+        await station.happen(*(make.event(ref=f"o{n}") for n in range(10)))
+        await until(_busy(crm, 4))
+    assert len(crm.calls) == 4
+    assert await rows(
+        db,
+        "SELECT state, lease_owner IS NULL, due_at <= now(), count(*) FROM syncs"
+        " GROUP BY 1, 2, 3 ORDER BY 1",
+    ) == [("pending", True, True, 6), ("synced", True, None, 4)]

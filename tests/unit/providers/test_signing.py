@@ -1,0 +1,203 @@
+"""Signatures: what counts as the same, what is refused and why, what unknown sources cost."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+
+import pytest
+
+from service.intake.providers import signing
+from service.intake.providers.base import Forged, Genuine, RawRequest
+from service.settings import HmacRule
+
+NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+BODY = b'{"id":"evt_1","type":"payment.paid","data":{"order":"A-1001","amount":1500}}'
+SECRET = b"test_secret_123"
+HEX = "db71af2321dd53ce6c23caf88cbca59a720d1a694601a6e2908589fd13b7a115"
+BASE64 = "23GvIyHdU85sI8r4jLylmnINGmlGAabikIWJ/RO3oRU="
+
+
+def request(*headers: tuple[str, str], body: bytes = BODY) -> RawRequest:
+    return RawRequest("POST", "/webhooks/x", "", headers, body, NOW)
+
+
+def keyed(rule: HmacRule, *secrets: bytes) -> signing.Keyed:
+    scheme = signing.Scheme(
+        secrets or (SECRET,), timedelta(seconds=300), rule.algorithm, rule.encoding
+    )
+    return signing.Keyed(rule, scheme, signing.pieces(rule.signed))
+
+
+def test_the_published_vector_is_genuine_in_hex_and_base64() -> None:
+    as_hex = keyed(HmacRule(header="X-Sign"))
+    as_base64 = keyed(HmacRule(header="X-Sign", encoding="base64"))
+    assert Genuine() == as_hex.verify(request(("x-sign", HEX)), now=NOW)
+    assert Genuine() == as_base64.verify(request(("x-sign", BASE64)), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "value"),
+    [
+        ("hex", HEX.upper()),
+        ("hex", f"{'0' * 64},{HEX}"),
+        ("hex", f"{'0' * 64} {HEX}"),
+        ("hex", f"{HEX}, {'0' * 64}"),
+        ("base64", BASE64.rstrip("=")),
+        ("base64", BASE64.replace("/", "_").replace("+", "-")),
+    ],
+)
+def test_spellings_of_the_right_signature_are_taken(encoding: str, value: str) -> None:
+    rule = HmacRule.model_validate({"header": "X-Sign", "encoding": encoding})
+    assert Genuine() == keyed(rule).verify(request(("x-sign", value)), now=NOW)
+
+
+@pytest.mark.parametrize("value", [HEX[:-1], HEX + "0", HEX[:-1] + "é", f" {HEX[:10]} {HEX[10:]}"])
+def test_cut_stretched_and_foreign_signatures_are_refused(value: str) -> None:
+    answer = keyed(HmacRule(header="X-Sign")).verify(request(("x-sign", value)), now=NOW)
+    assert isinstance(answer, Forged)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (f"sha256={HEX}", True),
+        (f"sha256={'0' * 64},sha256={HEX}", True),
+        (f"sha256={'0' * 64}, sha256={HEX}", True),
+        (f"sha1={'0' * 40} sha256={HEX}", True),
+        (HEX, False),
+        (f"sha512={HEX}", False),
+        ("sha256=", False),
+    ],
+)
+def test_only_signatures_with_the_prefix_are_candidates(value: str, *, found: bool) -> None:
+    rule = HmacRule(header="X-Sign", prefix="sha256=")
+    answer = keyed(rule).verify(request(("x-sign", value)), now=NOW)
+    expected = (
+        Genuine() if found else Forged("X-Sign carries no signature that starts with `sha256=`.")
+    )
+    assert expected == answer
+
+
+def test_more_candidates_than_the_limit_are_refused_unread() -> None:
+    value = ",".join([HEX] * 21)
+    answer = keyed(HmacRule(header="X-Sign")).verify(request(("x-sign", value)), now=NOW)
+    assert Forged("X-Sign carries 21 signatures; the limit is 20.") == answer
+
+
+def test_a_header_longer_than_the_limit_is_refused_unread() -> None:
+    answer = keyed(HmacRule(header="X-Sign")).verify(request(("x-sign", "a" * 8193)), now=NOW)
+    assert Forged("The header X-Sign is longer than 8192 bytes.") == answer
+
+
+TIMED = HmacRule(header="X-Sign", signed="{timestamp}.{body}", timestamp_header="X-Time")
+
+
+def timed(stamp: str, body: bytes = BODY) -> RawRequest:
+    signature = hmac.digest(SECRET, stamp.encode() + b"." + body, "sha256").hex()
+    return request(("x-sign", signature), ("x-time", stamp), body=body)
+
+
+@pytest.mark.parametrize("stamp", ["1768473000", "1768473000000", "1768473300", "1768472700"])
+def test_seconds_and_milliseconds_within_the_window_are_taken(stamp: str) -> None:
+    assert Genuine() == keyed(TIMED).verify(timed(stamp), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        *("", " 1768473000", "+1768473000", "-1", "1768473000.0", "1e9", "NaN", "0x69"),
+        *("1_768_473_000", "9" * 20, "176847300000", "2026-01-15T10:30:00Z"),
+    ],
+)
+def test_a_time_that_is_not_plain_digits_is_refused(stamp: str) -> None:
+    answer = keyed(TIMED).verify(timed(stamp), now=NOW)
+    reason = "The header X-Time is not a whole number of unix seconds or milliseconds."
+    assert Forged(reason) == answer
+
+
+def test_digits_of_other_scripts_are_no_time() -> None:
+    arabic = "١٧٦٨٤٧٣٠٠٠"
+    assert signing.clock(arabic, now=NOW) is None
+
+
+def test_a_missing_or_doubled_time_is_refused() -> None:
+    right = timed("1768473000")
+    without = replace(right, headers=right.headers[:1])
+    twice = replace(right, headers=(*right.headers, right.headers[1]))
+    assert Forged("The header X-Time is missing.") == keyed(TIMED).verify(without, now=NOW)
+    answer = keyed(TIMED).verify(twice, now=NOW)
+    assert Forged("The header X-Time was sent 2 times; only once is safe.") == answer
+
+
+def test_a_stale_time_is_told_with_seconds_and_tolerance() -> None:
+    answer = keyed(TIMED).verify(timed("1768472588"), now=NOW)
+    reason = (
+        "The signature is right but was made 412 s before our clock; the tolerance is 300 s. "
+        "It is a replay, or one of the two clocks is wrong."
+    )
+    assert Forged(reason, timedelta(seconds=-412)) == answer
+
+
+def test_a_wrong_secret_is_told_with_the_number_tried() -> None:
+    answer = keyed(HmacRule(header="X-Sign"), b"a", b"b").verify(request(("x-sign", HEX)), now=NOW)
+    reason = (
+        "No signature of 1 matches any of the 2 configured secrets: another secret signed it, "
+        "or the body was changed on the way."
+    )
+    assert Forged(reason) == answer
+
+
+@pytest.mark.parametrize("value", ["Bearer token-1", "bearer token-1", "BEARER  token-1 "])
+def test_a_bearer_token_is_taken_whatever_the_case_of_the_scheme(value: str) -> None:
+    shared = signing.Shared("bearer", (b"token-0", b"token-1"))
+    assert Genuine() == shared.verify(request(("authorization", value)), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("Bearer token-2", "The bearer secret is none of the 1 configured."),
+        ("Bearer", "The bearer secret is none of the 1 configured."),
+        ("Bearer tökén", "The bearer secret is none of the 1 configured."),
+        ("Basic dG9rZW4tMQ==", "The header Authorization is not of the scheme bearer."),
+        ("token-1", "The header Authorization is not of the scheme bearer."),
+    ],
+)
+def test_another_authorization_is_not_a_bearer_token(value: str, reason: str) -> None:
+    shared = signing.Shared("bearer", (b"token-1",))
+    assert Forged(reason) == shared.verify(request(("authorization", value)), now=NOW)
+
+
+@pytest.mark.parametrize("value", ["Basic ***", "Basic d", "Basic \udcff"])
+def test_basic_credentials_that_are_not_base64_are_refused(value: str) -> None:
+    shared = signing.Shared("basic", (b"user:password",))
+    answer = shared.verify(request(("authorization", value)), now=NOW)
+    assert Forged("The header Authorization does not carry base64 after the scheme.") == answer
+
+
+def test_the_decoy_refuses_everything() -> None:
+    assert Forged("There is no source of this name.") == signing.decoy(request(), now=NOW)
+
+
+def test_the_decoy_costs_what_a_wrong_signature_costs() -> None:
+    """The bound is wide: it catches a decoy that skips the work, not a slow machine."""
+    large = request(("x-sign", "0" * 64), body=bytes(1_000_000))
+    wrong = keyed(HmacRule(header="X-Sign"))
+    missing = replace(large, headers=())
+
+    judges: dict[str, Callable[[], object]] = {
+        "real": lambda: wrong.verify(large, now=NOW),
+        "unknown": lambda: signing.decoy(large, now=NOW),
+        "headless": lambda: wrong.verify(missing, now=NOW),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in judges}
+    for _ in range(9):
+        for name, judge in judges.items():
+            start = perf_counter()
+            assert isinstance(judge(), Forged)
+            spent[name].append(perf_counter() - start)
+    fastest = {name: min(times) for name, times in spent.items()}
+    assert 0.4 < fastest["unknown"] / fastest["real"] < 2.5
+    assert 0.4 < fastest["headless"] / fastest["real"] < 2.5
