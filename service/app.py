@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal, get_args
 from uuid import UUID
 
-import aiohttp
 import orjson
 import structlog
 import tenacity
@@ -22,7 +21,11 @@ from service.broker.consumer import Consumer
 from service.broker.fast_path import FastPath
 from service.broker.relay import Relay
 from service.broker.topology import Topology
-from service.domain.errors import ConfigurationError, DependencyUnavailable
+from service.domain.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    DependencyUnavailable,
+)
 from service.domain.routing import Route
 from service.intake.group_commit import GroupCommit
 from service.intake.providers import registry as providers
@@ -36,6 +39,7 @@ from service.store.pool import Pool
 from service.supervisor import Phase, Supervisor
 from service.web import health, internal, listeners, public
 from service.worker import pump, sync
+from service.worker.crms import client
 from service.worker.crms import registry as crms
 from service.worker.fold import Fold
 from service.worker.pump import Pump
@@ -175,29 +179,37 @@ async def find_store(settings: Settings, stack: AsyncExitStack) -> str:
     return dsn
 
 
-async def prepare(settings: Settings, stack: AsyncExitStack) -> list[str]:
-    """Migrate the database, declare the topology; returns what was done, in words."""
+async def prepare(settings: Settings, stack: AsyncExitStack, *, say: Callable[[str], None]) -> None:
+    """Migrate the database and declare the topology; `say` hears of each thing done."""
     if settings.store.dsn is None:
         dsn = await stack.enter_async_context(embedded.running(settings.server.data_dir))
     else:
         dsn = settings.store.dsn.reveal().decode()
-    done = [f"The database schema is at revision {await migrate.upgrade(dsn)}."]
+    say(f"The database schema is at revision {await migrate.upgrade(dsn)}.")
     days = await partitions.ensure(
         await stack.enter_async_context(pool.opened(dsn, size=1, name="migrate"))
     )
-    done.append(f"Partitions stand ready for today and the next {days} days.")
+    say(f"Partitions stand ready for today and the next {days} days.")
     if settings.broker.dsn is not None:
         url = settings.broker.dsn.reveal().decode()
         made = await rabbitmq.declare(url, Topology(settings.broker.prefix))
-        done.append(f"RabbitMQ has every queue; new: {', '.join(made) or 'none'}.")
-    return done
+        say(f"RabbitMQ has every queue; new: {', '.join(made) or 'none'}.")
 
 
 async def _open_broker(settings: Settings, topology: Topology, stack: AsyncExitStack) -> Broker:
     if settings.broker.dsn is None:
         return memory.Memory(topology)
     url = settings.broker.dsn.reveal().decode()
+    await _refuse_missing(url, topology)
     return await stack.enter_async_context(rabbitmq.connect(url, topology))
+
+
+async def _refuse_missing(url: str, topology: Topology) -> None:
+    """A broker without our queues is an operator's matter; one that is away will come back."""
+    try:
+        await rabbitmq.verify(url, topology)
+    except BrokerUnavailable as error:
+        log.warning("waiting", waiting_for="RabbitMQ", because=str(error))
 
 
 async def _patiently(ask: Callable[[], Awaitable[None]], *, waiting_for: str) -> None:
@@ -217,14 +229,7 @@ async def _patiently(ask: Callable[[], Awaitable[None]], *, waiting_for: str) ->
 async def _work(process: Process) -> None:
     """Fold owed events and carry what follows to the destinations."""
     rules = process.settings.destinations
-    session = await process.stack.enter_async_context(
-        aiohttp.ClientSession(
-            trust_env=False,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=30),
-        )
-    )
+    session = await process.stack.enter_async_context(client.open_session(limit=0))
     sync_pool = await process.open_pool("sync", 4)
     pumps: dict[str, Pump] = {}
     group = process.supervisor()

@@ -61,6 +61,8 @@ WORK_BATCH = Histogram(
 )
 
 DRIVERS = ("aio_pika", "aiormq", "asyncpg")
+TALKATIVE = ("aio_pika", "aiormq")
+"""They report every lost connection several times over; `broker_link` says it once."""
 LONGEST_FIELD = 2048
 LONGEST_TRACE = 16384
 MOST_ITEMS = 32
@@ -105,6 +107,8 @@ def _adopt_libraries(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def without_insides(
@@ -121,7 +125,7 @@ def tidy(
 ) -> structlog.types.EventDict:
     """Bound every field and escape what could forge a line or repaint a terminal."""
     trace = event.get("exception")
-    clean = {clean_text(str(key)): _clean(value) for key, value in event.items()}
+    clean = {key: _clean(value) for key, value in event.items()}
     if isinstance(trace, str):
         lines = trace[-LONGEST_TRACE:].splitlines()
         clean["exception"] = "\n".join(clean_text(line) for line in lines)
@@ -130,6 +134,8 @@ def tidy(
 
 def _clean(value: object, depth: int = 0) -> object:
     match value:
+        case str():
+            return clean_text(value)
         case None | bool() | int() | float():
             return value
         case list() | tuple() | set() | frozenset() if depth < 3:

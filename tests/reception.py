@@ -33,18 +33,18 @@ def sign(body: bytes) -> str:
 class Desk:
     """An intake that knows the source `shop`, keeps what it accepts in a list, and can fail."""
 
-    taken: list[tuple[str, RawRequest]] = field(default_factory=list)
+    taken: list[RawRequest] = field(default_factory=list)
     failure: Exception | None = None
 
     def max_body(self, _source: str, /) -> int:
         return MAX_BODY
 
-    async def receive(self, source: str, tail: str, request: RawRequest, /) -> Reply:
+    async def receive(self, source: str, request: RawRequest, /) -> Reply:
         if self.failure is not None:
             raise self.failure
         if source != "shop" or request.header("x-signature") != sign(request.body):
             return Reply(401, b'{"status":401}', {"Content-Type": "application/problem+json"})
-        self.taken.append((tail, request))
+        self.taken.append(request)
         return Reply(202, b'{"events":1}', {"Content-Type": "application/json"})
 
 

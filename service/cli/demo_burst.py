@@ -98,7 +98,7 @@ async def _settled(plays: Driver) -> JSON:
 def _wrong(orders: Mapping[str, JSON], expected: Mapping[str, str]) -> list[str]:
     """Subjects on which the CRM and the story differ, either way."""
     shown = {subject: order["status"] for subject, order in orders.items()}
-    return sorted(name for name in shown | expected if shown.get(name) != expected.get(name))
+    return sorted(name for name in {**shown, **expected} if shown.get(name) != expected.get(name))
 
 
 def _show_crm(console: Console, orders: Mapping[str, JSON], expected: Mapping[str, str]) -> None:

@@ -40,9 +40,14 @@ def show(body: Body, console: Console) -> None:
 def _counts(title: str, first: str, rows: dict[str, dict[str, int]]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column(first)
-    names = list(next(iter(rows.values()), {}))
+    names = [name for name in next(iter(rows.values()), {}) if _shown(name, rows)]
     for name in names:
         table.add_column(name, justify="right")
     for row, counts in rows.items():
         table.add_row(row, *(str(counts[name]) for name in names))
     return table
+
+
+def _shown(name: str, rows: dict[str, dict[str, int]]) -> bool:
+    """The wholes always, a part only where it holds something: a terminal is narrow."""
+    return name in ("accepted", "owed") or any(counts[name] for counts in rows.values())

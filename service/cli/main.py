@@ -27,7 +27,8 @@ from service.domain.errors import (
     OrderhookError,
 )
 
-VERBS = (
+CONFIG_FILE = click.Path(path_type=Path, dir_okay=False)
+VERBS: tuple[click.Command, ...] = (
     demo.demo,
     init.init,
     run.run,
@@ -50,7 +51,7 @@ VERBS = (
 @click.version_option(__version__, prog_name="orderhook")
 @click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=CONFIG_FILE,
     help="The configuration file; else $ORDERHOOK_CONFIG, else ./orderhook.toml.",
 )
 @click.pass_context
@@ -58,8 +59,24 @@ def cli(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = Context(config)
 
 
+def _choose(ctx: click.Context, _param: click.Parameter, config: Path | None) -> None:
+    if config is not None:
+        ctx.obj = Context(config)
+
+
+def _take_config(verb: click.Command) -> click.Command:
+    """Let `--config` stand behind the verb, too."""
+    option = click.Option(
+        ["--config"], type=CONFIG_FILE, expose_value=False, callback=_choose, hidden=True
+    )
+    verb.params.append(option)
+    return verb
+
+
 for verb in VERBS:
-    cli.add_command(verb)
+    cli.add_command(_take_config(verb))
+for verb in orders.orders.commands.values():
+    _take_config(verb)
 
 
 def exit_code(error: OrderhookError) -> int:

@@ -12,10 +12,9 @@ from service.settings import Settings
 @click.command(help="Apply the database migrations and declare the RabbitMQ topology.")
 @click.pass_obj
 def migrate(context: Context) -> None:
-    for line in wait_for(_migrate(context.load())):
-        click.echo(line)
+    wait_for(_migrate(context.load()))
 
 
-async def _migrate(settings: Settings) -> list[str]:
+async def _migrate(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        return await app.prepare(settings, stack)
+        await app.prepare(settings, stack, say=click.echo)

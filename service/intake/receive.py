@@ -65,8 +65,8 @@ class Intake:
         sender = self.senders.get(source)
         return sender.source.max_body if sender else DEFAULT_MAX_BODY
 
-    async def receive(self, source: str, tail: str, request: RawRequest) -> Reply:
-        """Judge, parse, commit, answer. `tail` is the rest of the path after the source's name."""
+    async def receive(self, source: str, request: RawRequest) -> Reply:
+        """Judge, parse, commit, answer."""
         sender = self.senders.get(source)
         now = self._clock()
         judged = (
@@ -74,7 +74,7 @@ class Intake:
         )
         match judged:
             case Genuine() if sender:
-                return await self._accept(sender, tail, request)
+                return await self._accept(sender, request)
             case Genuine():
                 return self._refuse("unknown", "no such source")
             case Forged(reason=reason):
@@ -84,11 +84,11 @@ class Intake:
             case _:
                 assert_never(judged)
 
-    async def _accept(self, sender: Sender, tail: str, request: RawRequest) -> Reply:
+    async def _accept(self, sender: Sender, request: RawRequest) -> Reply:
         name = sender.source.name
         statements = sender.provider.parse(request)
         arrival = Arrival(
-            id=new_id(),
+            id=request.id or new_id(),
             source=name,
             received_at=request.received_at,
             peer=request.peer,

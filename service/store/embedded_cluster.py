@@ -24,7 +24,7 @@ from service.store.embedded_programs import (
 
 NAME = "orderhook"
 """Of the database and of its one role."""
-PASSWORD_FILE = "postgresql.password"
+LOGIN_FILE = "postgresql.password"
 SOCKETS = "s"
 LONGEST_BASE = 103 - len("/orderhook-12345678/s/.s.PGSQL.5432")
 """Bytes of a temporary directory: macOS takes 103 for the path of a socket, Linux 107."""
@@ -65,7 +65,7 @@ class Cluster:
 
     @property
     def password(self) -> Path:
-        return self.data_dir / PASSWORD_FILE
+        return self.data_dir / LOGIN_FILE
 
     def name(self, folder: Path) -> tuple[Path, Path]:
         """How the user calls a folder, and where its programs must stand for that name to hold.
@@ -81,7 +81,7 @@ class Cluster:
 
 def dsn_at(data_dir: Path, runtime: Path, database: str = NAME) -> str:
     """How to log in to the server of `data_dir`, whose sockets are in `runtime`."""
-    login = f"{NAME}:{(data_dir / PASSWORD_FILE).read_text('ascii')}"
+    login = f"{NAME}:{(data_dir / LOGIN_FILE).read_text('ascii')}"
     host = quote(str(runtime / SOCKETS), safe="")
     return f"postgresql://{login}@/{database}?host={host}&port=5432"
 

@@ -123,7 +123,7 @@ async def claim(tx: Connection, destination: str, *, limit: int, lease: timedelt
 
 
 async def hold(tx: Connection, leases: Iterable[Lease], *, destination: str) -> None:
-    """Lock these syncs in one order before they are written: two workers may be at the same ones."""
+    """Lock syncs in one order before writing them: another worker may be at the same ones."""
     await tx.execute(SQL["hold"], [lease.subject_id for lease in leases], destination)
 
 

@@ -4,22 +4,18 @@ aiohttp parses; what its parser lets through and we do not want ends here (other
 absolute targets, chunked bodies, too many connections), and so does every exception.
 """
 
-import asyncio
-import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import structlog
 from aiohttp import HttpVersion10, HttpVersion11, web
 
 from service import telemetry
 from service.domain.errors import OrderhookError
-from service.settings.values import Network
 from service.store.ids import new_id
-from service.web import limits, peers, problems
-from service.web.limits import Limits
+from service.web import limits, problems
 from service.web.problems import Refused
 
 log = structlog.get_logger()
@@ -28,6 +24,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 PEER = web.RequestKey("peer", str)
 """The client's address behind trusted proxies, where a handler found it out."""
+REQUEST_ID = web.RequestKey("request_id", UUID)
 SOURCE = web.RequestKey("source", str)
 ROUTE = web.RequestKey("route", str)
 """The pattern of the path, for the log: the path itself may carry a token."""
@@ -39,10 +36,6 @@ COMMON_HEADERS = {
     "Cache-Control": "no-store",
 }
 NOT_HTTP = "This is not a valid HTTP/1.1 request."
-CROWDED = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: {}\r\nContent-Length: {}\r\n"
-NO_ACCESS_LOG = logging.getLogger("orderhook.access")
-NO_ACCESS_LOG.disabled = True
-READ_BYTES = 64 * 1024
 QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
@@ -61,16 +54,19 @@ def check_framing(request: web.BaseRequest) -> None:
 
 def guarded(handle: Handler, *, listener: str) -> Handler:
     """The handler with framing checks in front and an answer for everything behind."""
+    seconds_taken = telemetry.HTTP_SECONDS.labels(listener)
 
     async def guard(request: web.BaseRequest) -> web.StreamResponse:
         began = time.monotonic()
-        request_id = str(new_id())
+        request_id = request[REQUEST_ID] = new_id()
         # aiohttp runs every request in a task of its own, so this binding ends with it.
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        structlog.contextvars.bind_contextvars(request_id=str(request_id))
         answer = await _answer(request, handle, instance=f"urn:uuid:{request_id}")
         for name, value in COMMON_HEADERS.items():
             answer.headers.setdefault(name, value)
-        _record(request, answer, listener=listener, seconds=time.monotonic() - began)
+        seconds = time.monotonic() - began
+        seconds_taken.observe(seconds)
+        _record(request, answer, listener=listener, seconds=seconds)
         return answer
 
     return guard
@@ -112,7 +108,6 @@ def _record(
     request: web.BaseRequest, answer: web.StreamResponse, *, listener: str, seconds: float
 ) -> None:
     telemetry.HTTP_ANSWERS.labels(listener, str(answer.status)).inc()
-    telemetry.HTTP_SECONDS.labels(listener).observe(seconds)
     route = request.get(ROUTE, "")
     say = log.debug if route in QUIET_ROUTES and answer.status < 400 else log.info
     said: dict[str, Any] = {"source": request[SOURCE]} if SOURCE in request else {}
@@ -136,95 +131,3 @@ async def name_route(
     resource = request.match_info.route.resource
     request[ROUTE] = resource.canonical if resource is not None else ""
     return await handler(request)
-
-
-class Door:
-    """Counts the connections of a listener, in all and by peer, and turns away what is too many."""
-
-    def __init__(self, listener: str, bounds: Limits, *, trusted: tuple[Network, ...]) -> None:
-        self._gauge = telemetry.CONNECTIONS.labels(listener)
-        self._bounds = bounds
-        self._trusted = trusted
-        self._by_peer: Counter[str] = Counter()
-        self._open = 0
-
-    def enter(self, peer: str) -> bool:
-        if self._open >= self._bounds.connections or self._is_greedy(peer):
-            return False
-        self._open += 1
-        self._by_peer[peer] += 1
-        self._gauge.inc()
-        return True
-
-    def leave(self, peer: str) -> None:
-        self._open -= 1
-        self._by_peer[peer] -= 1
-        if not self._by_peer[peer]:
-            del self._by_peer[peer]
-        self._gauge.dec()
-
-    def _is_greedy(self, peer: str) -> bool:
-        many = self._by_peer[peer] >= self._bounds.connections_of_one_peer
-        return many and not peers.is_trusted(peer, self._trusted)
-
-
-class Connection(web.RequestHandler):
-    """One client connection: counted at the door, and terse about what is not HTTP."""
-
-    def __init__(self, server: web.Server, *, door: Door, bounds: Limits) -> None:
-        super().__init__(
-            server,
-            loop=asyncio.get_running_loop(),
-            access_log=NO_ACCESS_LOG,
-            auto_decompress=False,
-            keepalive_timeout=bounds.idle_seconds,
-            lingering_time=bounds.lingering_seconds,
-            max_line_size=bounds.line_bytes,
-            max_field_size=bounds.field_bytes,
-            max_headers=bounds.fields,
-            read_bufsize=READ_BYTES,
-        )
-        self._door = door
-        self._peer: str | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        name = transport.get_extra_info("peername")
-        peer = str(name[0]) if name else ""
-        if self._door.enter(peer):
-            self._peer = peer
-            super().connection_made(transport)
-        else:
-            log.warning("connection_refused", peer=peer)
-            _turn_away(transport)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        if self._peer is not None:
-            self._door.leave(self._peer)
-            self._peer = None
-        super().connection_lost(exc)
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer what the parser refused; its own words repeat the sender's bytes, ours do not."""
-        log.info("request_malformed", error=type(exc).__name__, peer=self._peer or "")
-        if request.writer.output_size > 0:
-            raise ConnectionError("An answer is on its way already.")
-        refused = Refused(400, NOT_HTTP, close=True)
-        answer = problems.response(
-            refused if status == 400 else problems.unavailable(message or "")
-        )
-        answer.headers.update(COMMON_HEADERS)
-        return answer
-
-
-def _turn_away(transport: asyncio.BaseTransport) -> None:
-    assert isinstance(transport, asyncio.Transport)
-    said = problems.body(503, limits.OVERLOADED)
-    head = CROWDED.format(problems.CONTENT_TYPE, len(said))
-    transport.write(f"{head}Retry-After: 5\r\nConnection: close\r\n\r\n".encode() + said)
-    transport.close()

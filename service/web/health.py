@@ -8,6 +8,7 @@ import orjson
 import prometheus_client
 import structlog
 from aiohttp import web
+from prometheus_client import multiprocess
 
 from service.domain.errors import OrderhookError
 
@@ -26,7 +27,7 @@ async def live(_request: web.Request) -> web.Response:
 
 async def metrics(_request: web.Request) -> web.Response:
     return web.Response(
-        body=prometheus_client.generate_latest(),
+        body=prometheus_client.generate_latest(_registry()),
         headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
     )
 
@@ -60,3 +61,13 @@ async def _ask(check: Check) -> str:
     except Exception as error:
         log.exception("health_check_failed", error=type(error).__name__)
         return "The check itself failed; see the log."
+
+
+def _registry() -> prometheus_client.CollectorRegistry:
+    """Of this process alone, or of all processes of a fleet, which share a directory for it."""
+    try:
+        fleet = prometheus_client.CollectorRegistry()
+        multiprocess.MultiProcessCollector(fleet)
+    except ValueError:
+        return prometheus_client.REGISTRY
+    return fleet

@@ -12,7 +12,8 @@ from aiohttp import http_parser, web
 
 from service.domain.errors import ConfigurationError, Conflict
 from service.settings import Address
-from service.web.gate import Connection, Door, guarded
+from service.web.connections import Connection, Door
+from service.web.gate import guarded
 from service.web.limits import Limits
 
 log = structlog.get_logger()

@@ -1,6 +1,7 @@
 """Who is calling: the socket's address and X-Forwarded-For in, one believable address out."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
@@ -29,6 +30,7 @@ def is_trusted(address: IPv4Address | IPv6Address | str, trusted: Sequence[Netwo
     return known is not None and any(known in network for network in trusted)
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     """Read an address; some proxies add a port, and IPv4 may come dressed as IPv6."""
     text = text.strip()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import unquote
@@ -24,7 +25,7 @@ class Receiver(Protocol):
 
     def max_body(self, source: str, /) -> int: ...
 
-    async def receive(self, source: str, tail: str, request: RawRequest, /) -> Reply: ...
+    async def receive(self, source: str, request: RawRequest, /) -> Reply: ...
 
 
 def public_app(
@@ -90,7 +91,7 @@ class Reception:
                 request, body, length=length, budget=self._budget, limits=self._bounds
             )
             raw = raw_request(request, body=bytes(body), peer=peer, received_at=self._clock())
-            reply = await self._intake.receive(source, tail, raw)
+            reply = await self._intake.receive(source, replace(raw, tail=tail))
         finally:
             self._budget.give_back(len(body))
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
@@ -132,4 +133,5 @@ def raw_request(
         body=body,
         received_at=received_at,
         peer=peer,
+        id=request.get(gate.REQUEST_ID),
     )

@@ -16,8 +16,11 @@ from tests.acceptance import reference
 from tests.acceptance.reference import Said
 from tests.acceptance.senders import Attempt, Witness, by_order
 
-BUCKETS = "applied superseded revoked ignored waiting dead discarded pending".split()
-SYNC_BUCKETS = "synced pending no_record held dead".split()
+BUCKETS = (
+    *("applied", "superseded", "revoked", "ignored"),
+    *("waiting", "dead", "discarded", "pending"),
+)
+SYNC_BUCKETS = ("synced", "pending", "no_record", "held", "dead")
 DESTINATION = "crm"
 QUIET_WITHIN = 60.0
 MOST_DOUBTS = 10
@@ -230,19 +233,21 @@ def _wasted(calls: Sequence[Json]) -> Iterator[Violation]:
 def _unbalanced(ledger: Json, *, dead: int) -> Iterator[Violation]:
     if not ledger["balanced"] or ledger["incomplete"]:
         yield Violation("unbalanced", "ledger", f"it says so itself: {ledger['misplaced']}")
-    rows = {**ledger["sources"], "totals": ledger["totals"]}
-    for name, row in rows.items():
-        if row["accepted"] != sum(row[bucket] for bucket in BUCKETS):
-            yield Violation("unbalanced", name, f"{row}")
+    for name, row in {**ledger["sources"], "totals": ledger["totals"]}.items():
+        yield from _unequal(name, row, whole="accepted", parts=BUCKETS)
         if row["pending"]:
             yield Violation("unbounded", name, f"{row['pending']} events are still pending")
     for name, row in ledger["destinations"].items():
-        if row["owed"] != sum(row[bucket] for bucket in SYNC_BUCKETS):
-            yield Violation("unbalanced", name, f"{row}")
+        yield from _unequal(name, row, whole="owed", parts=SYNC_BUCKETS)
         if row["synced"] != row["owed"]:
             yield Violation("unbounded", name, f"not everything owed is synced: {row}")
     if ledger["totals"]["dead"] != dead:
         yield Violation("dead", "totals", f"{ledger['totals']['dead']} dead letters, not {dead}")
+
+
+def _unequal(name: str, row: Json, *, whole: str, parts: Sequence[str]) -> Iterator[Violation]:
+    if row[whole] != sum(row[part] for part in parts):
+        yield Violation("unbalanced", name, f"{row}")
 
 
 def _miscounted(witness: Witness, seen: Evidence) -> Iterator[Violation]:

@@ -20,13 +20,11 @@ def bare_stage(
     stage.configure()
     yield stage
     stage.close()
-    assert {} == stage.tracebacks()
+    assert [] == stage.surprises()
 
 
 @pytest.fixture
 def stage(bare_stage: Stage) -> Stage:
     """A stage whose queues are declared; too young to outlive a kill of RabbitMQ."""
-    asyncio.run(
-        rabbitmq.declare(bare_stage.broker, Topology(bare_stage.prefix), settle=0.0)
-    )
+    asyncio.run(rabbitmq.declare(bare_stage.broker, Topology(bare_stage.prefix), settle=0.0))
     return bare_stage

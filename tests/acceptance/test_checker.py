@@ -5,15 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.checker import Evidence, violations
+from tests.acceptance.checker import BUCKETS, Evidence, violations
 from tests.acceptance.reference import Said, lanes, overall
 from tests.acceptance.senders import Attempt, Post, Witness
 
 AT = datetime(2026, 2, 1, tzinfo=UTC)
 PAID = Said("stripe-eu", "evt_1", "1001", "payment", "paid", AT)
-EMPTY = dict.fromkeys(
-    "applied superseded revoked ignored waiting dead discarded pending".split(), 0
-)
+EMPTY = dict.fromkeys(BUCKETS, 0)
 
 
 def witness(status: int | None = 202) -> Witness:
@@ -115,7 +113,8 @@ def test_a_ledger_that_does_not_add_up_is_found(
     shown = evidence()
     table = shown.ledger
     for step in path[:-1]:
-        table[step] = table = dict(table[step])
+        table[step] = dict(table[step])  # rows of the same counts are one object here
+        table = table[step]
     table[path[-1]] = value
     assert kind in kinds(witness(), shown)
 

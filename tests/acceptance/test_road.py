@@ -1,6 +1,7 @@
 """The whole road with nothing broken but the senders' manners, proved by an outside checker."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ import aiohttp
 import orjson
 import pytest
 
+from service.intake.providers.base import SignedRequest
 from tests.acceptance import checker
 from tests.acceptance.reference import Said
 from tests.acceptance.senders import COURIER, STRIPE, WMS, Post, Witness, posts, stories, stripe
@@ -62,7 +64,7 @@ async def test_forged_and_stale_posts_change_nothing(stage: Stage) -> None:
     await checker.prove(witness, stage.places, wasted=False)
 
 
-def _forgeries(witness: Witness, post: Post):  # noqa: ANN202
+def _forgeries(witness: Witness, post: Post) -> Iterator[SignedRequest]:
     """Signed by someone else, changed on the way, not signed at all, and recorded long ago."""
     genuine = witness.sign(post)
     name = {STRIPE: "Stripe-Signature", WMS: "X-Signature", COURIER: "Authorization"}[post.source]
@@ -102,8 +104,9 @@ async def test_a_late_fact_does_not_undo_what_came_after_it(stage: Stage) -> Non
     await stage.open_crm()
     await stage.open("all")
     witness = stage.witness()
-    paid = Said(STRIPE, "evt_paid", "1001", "payment", "paid", datetime(2026, 2, 1, 10, tzinfo=UTC))
-    late = replace(paid, key="evt_failed", status="failed", at=paid.at - timedelta(hours=1))  # type: ignore[operator]
+    at = datetime(2026, 2, 1, 10, tzinfo=UTC)
+    paid = Said(STRIPE, "evt_paid", "1001", "payment", "paid", at)
+    late = replace(paid, key="evt_failed", status="failed", at=at - timedelta(hours=1))
     await witness.send([stripe(paid, witness.sources[STRIPE])])
     await checker.prove(witness, stage.places, wasted=False)
     await witness.send([stripe(late, witness.sources[STRIPE])])

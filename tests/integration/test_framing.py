@@ -158,7 +158,7 @@ async def test_unusual_but_sound_requests_are_accepted(raw: bytes) -> None:
     async with reception.opened() as desk:
         answers = await desk.say(raw)
     assert [202] == [answer.status for answer in answers]
-    assert raw.endswith(desk.desk.taken[0][1].body)
+    assert raw.endswith(desk.desk.taken[0].body)
 
 
 async def test_a_body_is_invited_only_when_it_is_welcome() -> None:
@@ -250,6 +250,19 @@ async def test_dripping_headers_and_silence_are_cut_off() -> None:
         writer.close()
         other.close()
     assert time.monotonic() - began < 3
+
+
+async def test_slow_connections_do_not_slow_honest_ones() -> None:
+    async with reception.opened(bounds=Limits(connections=1000)) as desk:
+        slow = [await desk.connect() for _ in range(300)]
+        for number, (_, writer) in enumerate(slow):
+            writer.write((b"", HEAD, post(BODY)[:-1])[number % 3])
+        began = time.monotonic()
+        answers = [(await desk.say(post(BODY)))[0] for _ in range(20)]
+        assert {202} == {answer.status for answer in answers}
+        assert time.monotonic() - began < 2
+        for _, writer in slow:
+            writer.close()
 
 
 async def test_an_idle_connection_is_closed_and_a_busy_one_is_kept() -> None:

@@ -36,9 +36,9 @@ async def test_the_intake_gets_the_request_as_it_was_on_the_wire() -> None:
     )
     async with reception.opened() as desk:
         answers = await desk.say(raw)
-        (tail, request), *_ = desk.desk.taken
+        request, *_ = desk.desk.taken
     assert [202] == [answer.status for answer in answers]
-    assert "order/created/x" == tail
+    assert "order/created/x" == request.tail
     assert ("POST", "/webhooks/shop/order%2Fcreated/x", "b=2&a=%20+&b=1", BODY, "127.0.0.1") == (
         request.method,
         request.path,
@@ -60,7 +60,7 @@ async def test_the_intake_gets_the_request_as_it_was_on_the_wire() -> None:
 
 async def test_the_reply_is_carried_as_it_is() -> None:
     class Stubborn(Desk):
-        async def receive(self, _source: str, _tail: str, _request: RawRequest, /) -> Reply:
+        async def receive(self, _source: str, _request: RawRequest, /) -> Reply:
             headers = {"Content-Type": "text/plain", "Orderhook-Duplicate": "true"}
             return Reply(200, b"\x00OK", headers)
 
@@ -98,10 +98,10 @@ async def test_a_forwarded_address_is_believed_from_trusted_proxies_only() -> No
     )
     async with reception.opened() as desk:
         await desk.say(forged)
-        assert ["127.0.0.1"] == [request.peer for _, request in desk.desk.taken]
+        assert ["127.0.0.1"] == [request.peer for request in desk.desk.taken]
     async with reception.opened(proxies=("127.0.0.0/8",)) as desk:
         await desk.say(through_proxies)
-        assert ["203.0.113.9"] == [request.peer for _, request in desk.desk.taken]
+        assert ["203.0.113.9"] == [request.peer for request in desk.desk.taken]
 
 
 async def test_each_request_leaves_one_line_without_its_secrets() -> None:
@@ -184,10 +184,10 @@ async def test_stopping_finishes_what_is_in_flight_and_takes_no_more() -> None:
             super().__init__()
             self.entered, self.leave = asyncio.Event(), asyncio.Event()
 
-        async def receive(self, source: str, tail: str, request: RawRequest, /) -> Reply:
+        async def receive(self, source: str, request: RawRequest, /) -> Reply:
             self.entered.set()
             await self.leave.wait()
-            return await super().receive(source, tail, request)
+            return await super().receive(source, request)
 
     desk = Slow()
     app = public_app(desk, Server(data_dir=Path("unused")), lambda: datetime.now(UTC))
@@ -209,10 +209,10 @@ async def test_stopping_finishes_what_is_in_flight_and_takes_no_more() -> None:
 
 async def test_a_client_that_hangs_up_does_not_undo_its_request() -> None:
     class Slow(Desk):
-        async def receive(self, source: str, tail: str, request: RawRequest, /) -> Reply:
+        async def receive(self, source: str, request: RawRequest, /) -> Reply:
             entered.set()
             await leave.wait()
-            return await super().receive(source, tail, request)
+            return await super().receive(source, request)
 
     entered, leave = asyncio.Event(), asyncio.Event()
     async with reception.opened(Slow()) as desk:

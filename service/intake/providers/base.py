@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+from uuid import UUID
 
 from service.domain.events import Statement
 
@@ -21,6 +22,10 @@ class RawRequest:
     body: bytes
     received_at: datetime
     peer: str = ""
+    tail: str = ""
+    """The rest of the path after the source's name, decoded; for some senders the event kind."""
+    id: UUID | None = None
+    """Names the request in the log and in the answer."""
 
     def header(self, name: str) -> str | None:
         """The value of a header sent exactly once; None when absent or sent twice."""
@@ -35,7 +40,7 @@ class Genuine:
 
 @dataclass(frozen=True, slots=True)
 class Forged:
-    """Not from this sender, as far as can be told. `reason` is for operators, never for the peer."""
+    """Not from this sender, as far as can be told. `reason` is never shown to the peer."""
 
     reason: str
     skew: timedelta | None = None
