@@ -20,7 +20,13 @@ Connection = PoolConnectionProxy
 ACQUIRE_TIMEOUT = 2.0
 """Seconds to wait for a free connection; asyncpg itself would wait for ever."""
 
-AWAY = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresError,
+    asyncpg.InternalClientError,  # a connection that the server ended while it lay in the pool
+)
 DATA_CLASSES = ("22", "23", "54")
 SESSION = {
     "application_name": "orderhook",

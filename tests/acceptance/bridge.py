@@ -6,10 +6,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 
 class Bridge:
-    """Listens on a loopback port that stays the same, when it listens at all."""
+    """Listens on a loopback port that stays the same, when it listens at all.
 
-    def __init__(self, url: str) -> None:
+    Every answer of the server takes `delay` seconds more, as if it were far away.
+    """
+
+    def __init__(self, url: str, *, delay: float = 0.0) -> None:
         self._parts = urlsplit(url)
+        self._delay = delay
         self._port = 0
         self._server: asyncio.Server | None = None
         self._pumps: set[asyncio.Task[None]] = set()
@@ -45,7 +49,7 @@ class Bridge:
                 await asyncio.wait(
                     {
                         asyncio.ensure_future(_pump(reader, back)),
-                        asyncio.ensure_future(_pump(there, writer)),
+                        asyncio.ensure_future(_pump(there, writer, delay=self._delay)),
                     },
                     return_when=asyncio.FIRST_COMPLETED,
                 )
@@ -67,8 +71,11 @@ class Bridge:
         return await asyncio.open_connection(self._parts.hostname, self._parts.port)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, delay: float = 0.0
+) -> None:
     with suppress(OSError):
         while data := await reader.read(65536):
+            await asyncio.sleep(delay)
             writer.write(data)
             await writer.drain()

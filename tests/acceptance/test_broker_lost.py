@@ -15,7 +15,7 @@ from tests.acceptance.stage import Stage
 from tests.acceptance.test_crashes import ROLES, burst
 from tests.rabbitmq import Rabbit
 
-pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq]
+pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from tests.acceptance.reference import Said
 from tests.acceptance.senders import COURIER, STRIPE, WMS, Post, Witness, posts, stories, stripe
 from tests.acceptance.stage import Stage
 
-pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq]
+pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(120)]
 
 ROLES = ("gateway", "relay", "worker-1", "worker-2")
 

@@ -12,7 +12,7 @@ from tests.acceptance.bridge import Bridge
 from tests.acceptance.senders import posts, stories
 from tests.acceptance.stage import Said, Stage, until
 
-pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq]
+pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(120)]
 
 NOWHERE = "postgresql://orderhook@127.0.0.1:9/orderhook"
 

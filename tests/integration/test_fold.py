@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.domain.events import Event, Fate
 from service.domain.routing import Route
@@ -153,8 +154,10 @@ async def test_a_poisonous_event_dies_alone_and_the_others_are_folded(db: Pool) 
     healthy = await accepted(
         db, *(make.event(ref=f"h{n}", lane="payment", status="paid") for n in range(7))
     )
-    for _ in range(3):
-        await fold.fold([*healthy[:3], *poison, *healthy[3:]])
+    with capture_logs() as logs:
+        for _ in range(3):
+            await fold.fold([*healthy[:3], *poison, *healthy[3:]])
+    assert {line["event"] for line in logs} == {"fold_failed"}
     assert await table(db, "SELECT event_id, reason FROM dead_letters") == [(poison[0], "poison")]
     assert await one(db, "SELECT count(*) FROM subjects WHERE status = 'paid'") == 8
     assert await one(db, "SELECT count(*) FROM outbox") == 0

@@ -14,7 +14,7 @@ from service.settings.models import Model
 from service.settings.schema import alternatives, as_toml, fields, values
 from service.settings.secrets import References
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "configuration.md").read_text()
 EXAMPLE = ROOT / "deploy" / "orderhook.example.toml"
 KNOWN = Known(providers=("stripe", "generic"), crms=("callback",))

@@ -1,0 +1,184 @@
+"""The intake on a real PostgreSQL: the answers senders get, and what each of them leaves behind."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from service.intake.group_commit import GroupCommit
+from service.intake.providers import registry
+from service.intake.providers.base import RawRequest
+from service.intake.receive import Intake, Reply, Sender, Tallies
+from service.ops import ledger, schedule
+from service.sandbox import senders
+from service.settings import BearerRule, Secret, Source, SubjectRule
+from service.store import outbox, partitions, pool
+from service.store.ids import new_id
+from service.store.pool import Pool
+
+pytestmark = pytest.mark.postgres
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+SHOP = Source(
+    name="shop",
+    provider="generic",
+    secrets=(Secret.plain("open"),),
+    verify=BearerRule(),
+    items="events",
+    key="id",
+    subject=SubjectRule(ref="order"),
+    status="status",
+    statuses={"PAID": "payment.paid", "NOISE": "ignore"},
+)
+STRIPE = Source(name="stripe", provider="stripe", secrets=(Secret.plain("whsec_x"),))
+
+
+class Shut:
+    """A fast path that is closed: everything goes by the relay."""
+
+    def reserve(self) -> bool:
+        return False
+
+    def send(self, event_ids: object, published_at: object) -> None: ...
+
+    def release(self) -> None: ...
+
+
+@dataclass
+class Door:
+    """An intake with its writers, and one way to knock."""
+
+    intake: Intake
+    tallies: Tallies
+    process: object
+
+    async def post(self, name: str, body: object, *, token: str = "open") -> Reply:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = RawRequest(
+            method="POST",
+            path=f"/webhooks/{name}",
+            query="",
+            headers=[("authorization", f"Bearer {token}"), ("x-note", "kept")],
+            body=raw,
+            received_at=NOW,
+        )
+        return await self.intake.receive(name, request)
+
+
+@asynccontextmanager
+async def opened(db: Pool) -> AsyncIterator[Door]:
+    process, tallies, stop = new_id(), Tallies(), asyncio.Event()
+    commits = GroupCommit(db, Shut(), process=process, lease=outbox.LEASE)
+    known = {s.name: Sender(s, registry.preset(s.provider).build(s)) for s in (SHOP, STRIPE)}
+    intake = Intake(known, commits, clock=lambda: NOW, tallies=tallies)
+    keeper = schedule.tally_keeper(db, tallies, process=process)
+    tasks = [asyncio.ensure_future(run(stop)) for run in (commits.run, keeper)]
+    try:
+        yield Door(intake, tallies, process)
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+@pytest.fixture
+async def db(database: str) -> AsyncIterator[Pool]:
+    async with pool.opened(database, size=4) as opened_pool:
+        await partitions.ensure(opened_pool)
+        yield opened_pool
+
+
+def paid(*numbers: int) -> dict[str, object]:
+    return {"events": [{"id": n, "order": str(n), "status": "PAID"} for n in numbers]}
+
+
+async def requests_of(db: Pool) -> dict[str, dict[str, int]]:
+    counted: dict[str, dict[str, int]] = (await ledger.read(db))["requests"]
+    return counted
+
+
+async def test_a_genuine_request_is_answered_with_what_was_found_in_it(db: Pool) -> None:
+    async with opened(db) as door:
+        reply = await door.post("shop", paid(1, 2))
+    body = json.loads(reply.body)
+    assert (reply.status, body["events"], body["duplicates"]) == (202, 2, 0)
+    assert "Orderhook-Duplicate" not in reply.headers
+
+
+async def test_a_repeated_request_gets_the_same_answer_and_a_mark(db: Pool) -> None:
+    async with opened(db) as door:
+        await door.post("shop", paid(1))
+        reply = await door.post("shop", paid(1))
+    assert (reply.status, json.loads(reply.body)["duplicates"]) == (202, 1)
+    assert reply.headers["Orderhook-Duplicate"] == "true"
+    assert await requests_of(db) == {
+        "shop": {"accepted": 1, "duplicate": 1, "refused": 0, "unavailable": 0}
+    }
+
+
+async def test_a_forged_request_and_an_unknown_source_get_the_very_same_answer(db: Pool) -> None:
+    async with opened(db) as door:
+        forged = await door.post("shop", paid(1), token="guess")
+        unknown = await door.post("shopp", paid(1), token="guess")
+        unsigned = await door.post("stripe", paid(1))
+    assert forged == unknown == unsigned
+    assert forged.status == 401
+    body = await ledger.read(db)
+    assert body["totals"]["accepted"] == 0
+    assert {name: counts["refused"] for name, counts in body["requests"].items()} == {
+        "shop": 1,
+        "stripe": 1,
+        "unknown": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff\xfe", b'{"events": [{"id": 1}]}', b'{"events": 7}', b"[" * 5000],
+    ids=["empty", "cut", "not text", "no order", "no list", "deep"],
+)
+async def test_genuine_bytes_are_always_taken_whatever_they_say(db: Pool, body: bytes) -> None:
+    async with opened(db) as door:
+        reply = await door.post("shop", body)
+    assert (reply.status, json.loads(reply.body)["events"]) == (202, 1)
+    async with pool.session(db) as connection:
+        assert await connection.fetchval("SELECT body FROM requests") == body
+        assert await connection.fetchval("SELECT fate FROM events") != "fold"
+
+
+async def test_credentials_are_not_stored_with_the_request(db: Pool) -> None:
+    async with opened(db) as door:
+        await door.post("shop", paid(1))
+    async with pool.session(db) as connection:
+        assert await connection.fetchval("SELECT headers FROM requests") == {"x-note": "kept"}
+
+
+async def test_while_postgresql_is_away_senders_are_asked_to_come_back(db: Pool) -> None:
+    async with opened(db) as door:
+        await db.close()
+        reply = await door.post("shop", paid(1))
+        assert door.tallies.drain() == {"shop": (0, 1)}
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+    assert reply.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_what_the_simulated_stripe_signs_is_accepted(db: Pool) -> None:
+    occasion = senders.Occasion(order="1001", at=NOW - timedelta(minutes=1), key="evt_1")
+    signed = senders.sign(STRIPE, senders.sample(STRIPE, "paid", occasion), at=NOW)
+    request = RawRequest(
+        method="POST",
+        path="/webhooks/stripe",
+        query="",
+        headers=[(name.lower(), value) for name, value in signed.headers.items()],
+        body=signed.body,
+        received_at=NOW,
+    )
+    async with opened(db) as door:
+        reply = await door.intake.receive("stripe", request)
+        stale = await door.intake.receive(
+            "stripe", replace(request, headers=[("stripe-signature", "t=1,v1=00")])
+        )
+    assert (reply.status, stale.status) == (202, 401)
