@@ -1,0 +1,120 @@
+"""The composition root: settings and a role in, running stations out, stopped in reverse."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import structlog
+
+from service.app.doors import listen, write_ready
+from service.app.process import ACCEPTS, RELAYS, ROLES, WORKS, Options, Process, Role, clock
+from service.app.resources import find_store, open_broker, open_store, prepare
+from service.app.stations import accept, relay, senders, work
+from service.broker.topology import Topology
+from service.domain.errors import ConfigurationError
+from service.intake.providers.registry import PRESETS
+from service.settings import Settings
+from service.settings.checks import Known
+from service.store import partitions
+from service.supervisor import Run
+from service.worker.crms.registry import CRMS
+
+__all__ = [
+    "ACCEPTS",
+    "KNOWN",
+    "ROLES",
+    "Options",
+    "Role",
+    "clock",
+    "find_store",
+    "prepare",
+    "run",
+    "senders",
+    "write_ready",
+]
+
+log = structlog.get_logger()
+
+KNOWN = Known(
+    providers=frozenset(preset.name for preset in PRESETS),
+    crms=frozenset(kind.name for kind in CRMS),
+)
+
+Load = Callable[[], Settings]
+
+
+async def run(load: Load, options: Options, *, stop: asyncio.Event, reload: asyncio.Event) -> None:
+    """Run one role until `stop`; `reload` reads sources, destinations, routes and secrets again."""
+    settings = load()
+    _refuse_contradictions(settings, options.role)
+    async with AsyncExitStack() as stack:
+        process = await _unless_stopped(_open(settings, options, stack), stop)
+        if process is None:
+            return
+        if options.role in WORKS:
+            await work(process)
+        if options.role in RELAYS:
+            await relay(process)
+        intake = await accept(process) if options.role in ACCEPTS else None
+        process.supervisor().start("reload", _reloader(process, load, reload))
+        await listen(process, intake)
+        log.info("ready", role=options.role, pid=os.getpid())
+        await stop.wait()
+        log.info("stopping", role=options.role)
+
+
+def _refuse_contradictions(settings: Settings, role: Role) -> None:
+    if settings.broker.embedded and role != "all":
+        raise ConfigurationError(
+            'broker.url = "embedded" lives inside one process: use `orderhook run all`, '
+            "or give the URL of a RabbitMQ."
+        )
+
+
+async def _unless_stopped(opening: Awaitable[Process], stop: asyncio.Event) -> Process | None:
+    """Wait for what is opened, unless the stop comes first."""
+    task, stopped = asyncio.ensure_future(opening), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        stopped.cancel()
+        task.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
+
+
+async def _open(settings: Settings, options: Options, stack: AsyncExitStack) -> Process:
+    dsn = await open_store(settings, stack)
+    topology = Topology(settings.broker.prefix)
+    broker = await open_broker(settings, topology, stack)
+    opened = Process(settings, options, stack, topology, dsn, broker)
+    await partitions.ensure(await opened.open_pool("start", 1))
+    return opened
+
+
+def _reloader(process: Process, load: Load, reload: asyncio.Event) -> Run:
+    async def run(stop: asyncio.Event) -> None:
+        watch = asyncio.ensure_future(stop.wait())
+        while not stop.is_set():
+            asked = asyncio.ensure_future(reload.wait())
+            await asyncio.wait({asked, watch}, return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            if reload.is_set():
+                reload.clear()
+                _reload(process, load)
+        watch.cancel()
+
+    return run
+
+
+def _reload(process: Process, load: Load) -> None:
+    """Swap in what a new file says; an invalid one changes nothing and says so."""
+    try:
+        settings = load()
+        for commit in [apply(settings) for apply in process.on_reload]:
+            commit()
+    except ConfigurationError as error:
+        log.error("reload_refused", reason=str(error))  # noqa: TRY400
+    else:
+        log.info("reloaded", sources=len(settings.sources))

@@ -1,0 +1,73 @@
+"""What the stations of one process share, and what the command line decided about it."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, get_args
+from uuid import UUID
+
+from service import telemetry
+from service.broker.base import Broker
+from service.broker.topology import Topology
+from service.settings import Address, Settings
+from service.store import pool
+from service.store.ids import new_id
+from service.store.pool import Pool
+from service.supervisor import Supervisor
+
+Role = Literal["gateway", "relay", "worker", "all"]
+ROLES: tuple[Role, ...] = get_args(Role)
+ACCEPTS = frozenset({"gateway", "all"})
+RELAYS = frozenset({"relay", "all"})
+WORKS = frozenset({"worker", "all"})
+
+STOP_WITHIN = 15.0
+"""Seconds each group of tasks gets to finish what it has in hand."""
+
+Commit = Callable[[], None]
+Apply = Callable[[Settings], Commit]
+"""Builds everything new settings ask for, and gives back what puts it in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line decides about one process."""
+
+    role: Role
+    public: Address | None = None
+    internal: Address | Literal["off"] | None = None
+    ready_file: Path | None = None
+    shared: bool = False
+    """Whether other processes of a fleet listen on the same public port."""
+
+
+@dataclass(slots=True)
+class Process:
+    """What the stations of one process share; opened in the order of the road."""
+
+    settings: Settings
+    options: Options
+    stack: AsyncExitStack
+    topology: Topology
+    dsn: str
+    broker: Broker
+    id: UUID = field(default_factory=new_id)
+    supervisors: list[Supervisor] = field(default_factory=list)
+    on_reload: list[Apply] = field(default_factory=list)
+
+    async def open_pool(self, name: str, size: int) -> Pool:
+        return await self.stack.enter_async_context(pool.opened(self.dsn, size=size, name=name))
+
+    def supervisor(self) -> Supervisor:
+        """A group of tasks; groups stop one after the other, the newest first."""
+        made = Supervisor(restarted=lambda name: telemetry.TASK_RESTARTS.labels(name).inc())
+        self.supervisors.append(made)
+        self.stack.push_async_callback(made.stop, STOP_WITHIN)
+        return made
+
+
+def clock() -> datetime:
+    """The wall clock: for signature windows and display only."""
+    return datetime.now(UTC)

@@ -1,0 +1,85 @@
+"""The database and the broker of an installation: settings in, open resources out."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import structlog
+import tenacity
+
+from service.broker import memory, rabbitmq
+from service.broker.base import Broker
+from service.broker.topology import Topology
+from service.domain.errors import BrokerUnavailable, DependencyUnavailable
+from service.settings import Settings
+from service.store import embedded, embedded_visit, migrate, partitions, pool
+
+log = structlog.get_logger()
+
+
+async def open_store(settings: Settings, stack: AsyncExitStack) -> str:
+    """The DSN of a database at our schema; an outside one is waited for, ours is migrated."""
+    if settings.store.embedded:
+        dsn = await stack.enter_async_context(embedded.running(settings.server.data_dir))
+        await migrate.upgrade(dsn)
+        return dsn
+    assert settings.store.dsn is not None
+    dsn = settings.store.dsn.reveal().decode()
+    await _patiently(lambda: migrate.require_head(dsn), waiting_for="PostgreSQL")
+    return dsn
+
+
+async def find_store(settings: Settings, stack: AsyncExitStack) -> str:
+    """The DSN of the database as it is now, for a look from outside; nothing is waited for."""
+    if settings.store.embedded:
+        return await stack.enter_async_context(embedded_visit.visited(settings.server.data_dir))
+    assert settings.store.dsn is not None
+    dsn = settings.store.dsn.reveal().decode()
+    await migrate.require_head(dsn)
+    return dsn
+
+
+async def prepare(settings: Settings, stack: AsyncExitStack, *, say: Callable[[str], None]) -> None:
+    """Migrate the database and declare the topology; `say` hears of each thing done."""
+    if settings.store.dsn is None:
+        dsn = await stack.enter_async_context(embedded.running(settings.server.data_dir))
+    else:
+        dsn = settings.store.dsn.reveal().decode()
+    say(f"The database schema is at revision {await migrate.upgrade(dsn)}.")
+    days = await partitions.ensure(
+        await stack.enter_async_context(pool.opened(dsn, size=1, name="migrate"))
+    )
+    say(f"Partitions stand ready for today and the next {days} days.")
+    if settings.broker.dsn is not None:
+        url = settings.broker.dsn.reveal().decode()
+        made = await rabbitmq.declare(url, Topology(settings.broker.prefix))
+        say(f"RabbitMQ has every queue; new: {', '.join(made) or 'none'}.")
+
+
+async def open_broker(settings: Settings, topology: Topology, stack: AsyncExitStack) -> Broker:
+    if settings.broker.dsn is None:
+        return memory.Memory(topology)
+    url = settings.broker.dsn.reveal().decode()
+    await _refuse_missing(url, topology)
+    return await stack.enter_async_context(rabbitmq.connect(url, topology))
+
+
+async def _refuse_missing(url: str, topology: Topology) -> None:
+    """A broker without our queues is an operator's matter; one that is away will come back."""
+    try:
+        await rabbitmq.verify(url, topology)
+    except BrokerUnavailable as error:
+        log.warning("waiting", waiting_for="RabbitMQ", because=str(error))
+
+
+async def _patiently(ask: Callable[[], Awaitable[None]], *, waiting_for: str) -> None:
+    def tell(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("waiting", waiting_for=waiting_for, because=str(error))
+
+    async for attempt in tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception_type(DependencyUnavailable),
+        wait=tenacity.wait_random_exponential(multiplier=0.5, max=10),
+        before_sleep=tell,
+    ):
+        with attempt:
+            await ask()
