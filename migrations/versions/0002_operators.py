@@ -56,8 +56,10 @@ STATEMENTS = (
         detail jsonb NOT NULL
     )
     """,
-    "CREATE INDEX dead_letters_open ON dead_letters (kind, destination, reason, id)"
-    " WHERE resolved_at IS NULL",
+    """
+    CREATE INDEX dead_letters_open ON dead_letters (kind, destination, reason, id)
+        WHERE resolved_at IS NULL
+    """,
     # W3C trace context of the request an entry came with.
     "ALTER TABLE outbox ADD COLUMN trace text",
 )
