@@ -50,17 +50,18 @@ class Step:
 
 
 async def lock(tx: Connection, subjects: Iterable[Subject]) -> dict[Subject, Row]:
-    """Make the subjects exist and lock them in (lifecycle, scope, ref) order."""
-    ordered = sorted(set(subjects))
-    columns = (
-        [name.lifecycle for name in ordered],
-        [name.scope for name in ordered],
-        [name.ref for name in ordered],
-    )
-    rows = await tx.fetch(SQL["lock"], *columns)
-    if len(rows) < len(ordered):
-        await tx.execute(SQL["enter"], *columns)
-        rows = await tx.fetch(SQL["lock"], *columns)
+    """Make the subjects exist, then lock them, each in (lifecycle, scope, ref) order.
+
+    In this sequence: who waits for a subject another one is making must not hold one already.
+    """
+    wanted = set(subjects)
+    await tx.execute(SQL["enter"], *_columns(wanted))
+    return await lock_present(tx, wanted)
+
+
+async def lock_present(tx: Connection, subjects: Iterable[Subject]) -> dict[Subject, Row]:
+    """Lock those of the subjects that exist, in the same order."""
+    rows = await tx.fetch(SQL["lock"], *_columns(subjects))
     found = (
         Row(
             id=row["id"],
@@ -73,6 +74,15 @@ async def lock(tx: Connection, subjects: Iterable[Subject]) -> dict[Subject, Row
         for row in rows
     )
     return {row.subject: row for row in found}
+
+
+def _columns(subjects: Iterable[Subject]) -> tuple[list[str], list[str], list[str]]:
+    ordered = sorted(set(subjects))
+    return (
+        [name.lifecycle for name in ordered],
+        [name.scope for name in ordered],
+        [name.ref for name in ordered],
+    )
 
 
 async def save(tx: Connection, saved: Sequence[Saved], *, steps: Sequence[Step]) -> None:

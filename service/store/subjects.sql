@@ -1,6 +1,10 @@
 -- enter --
 INSERT INTO subjects (lifecycle, scope, ref)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+SELECT k.lifecycle, k.scope, k.ref
+FROM unnest($1::text[], $2::text[], $3::text[]) AS k (lifecycle, scope, ref)
+WHERE NOT EXISTS (SELECT FROM subjects s
+                  WHERE s.lifecycle = k.lifecycle AND s.scope = k.scope AND s.ref = k.ref)
+ORDER BY k.lifecycle, k.scope, k.ref
 ON CONFLICT DO NOTHING
 
 -- lock --

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -55,7 +56,19 @@ async def test_a_verb_that_cannot_reach_postgresql_ends_with_3(
     said = await run(bare_stage, verb)
     assert 3 == said.code
     assert 1 == len(sentences(said).strip().splitlines())
-    assert "PostgreSQL" in said.err
+    assert "PostgreSQL at 127.0.0.1:9 refuses connections" in said.err
+
+
+@pytest.mark.parametrize("words", [("ledger",), ("migrate",), ("run", "all")])
+async def test_a_database_that_does_not_exist_is_a_matter_of_configuration(
+    bare_stage: Stage, words: tuple[str, ...]
+) -> None:
+    parts = urlsplit(bare_stage.store)
+    bare_stage.store = urlunsplit(parts._replace(path="/no_such_database"))
+    said = await run(bare_stage, *words)
+    assert 2 == said.code
+    assert "no_such_database" in sentences(said)
+    assert str(parts.password) not in said.err
 
 
 async def test_migrate_that_cannot_reach_rabbitmq_ends_with_3(bare_stage: Stage) -> None:
