@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,6 +31,31 @@ class Phase(StrEnum):
 class TaskState:
     phase: Phase
     restarts: int
+
+
+@dataclass(slots=True)
+class Pulse:
+    """When a task last got somewhere, by the clock of the event loop."""
+
+    beat_at: float
+    idle: bool = True
+    """It waits for work, and may do so for ever; a task that never beats counts as such."""
+
+
+_pulse: ContextVar[Pulse | None] = ContextVar("pulse", default=None)
+
+
+def beat() -> None:
+    """Say that the supervised task this runs in gets on; a task that has work calls it often."""
+    if (pulse := _pulse.get()) is not None:
+        pulse.beat_at = asyncio.get_running_loop().time()
+        pulse.idle = False
+
+
+def idle() -> None:
+    """Say that it has nothing to do until something wakes it up, which is to `beat` again."""
+    if (pulse := _pulse.get()) is not None:
+        pulse.idle = True
 
 
 @dataclass(slots=True)
@@ -74,6 +100,7 @@ class Supervisor:
         self._states: dict[str, TaskState] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._pulses: dict[str, Pulse] = {}
 
     def start(self, name: str, run: Run) -> None:
         """Keep `run(stop)` alive under this name, which no other task may have."""
@@ -84,6 +111,14 @@ class Supervisor:
 
     def states(self) -> Mapping[str, TaskState]:
         return dict(self._states)
+
+    def silences(self) -> Mapping[str, float]:
+        """For how many seconds each task has not got on; 0 while it waits for work."""
+        now = asyncio.get_running_loop().time()
+        return {
+            name: 0.0 if pulse.idle else max(0.0, now - pulse.beat_at)
+            for name, pulse in self._pulses.items()
+        }
 
     async def stop(self, deadline: float) -> None:
         """Ask every task to end, wait up to `deadline` seconds, cancel those that did not."""
@@ -108,7 +143,8 @@ class Supervisor:
         clock = asyncio.get_running_loop().time
         while not self._stop.is_set():
             began = clock()
-            self._tasks[name] = task = asyncio.create_task(self._call(run), name=name)
+            self._pulses[name] = pulse = Pulse(began)
+            self._tasks[name] = task = asyncio.create_task(self._call(run, pulse), name=name)
             # Not `await task`: a cancellation that nobody asked for would end this keeper too.
             await asyncio.wait({task})
             if not self._stop.is_set():
@@ -119,7 +155,8 @@ class Supervisor:
                 log.error("task_failed_while_stopping", task=name, exc_info=error)
         self._states[name] = TaskState(Phase.STOPPED, self._states[name].restarts)
 
-    async def _call(self, run: Run) -> None:
+    async def _call(self, run: Run, pulse: Pulse) -> None:
+        _pulse.set(pulse)
         await run(self._stop)
 
     async def _fall(self, name: str, task: asyncio.Task[None], *, wait: float) -> None:

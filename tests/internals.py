@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 
+from service.ops.sources import Configured
 from service.settings import Address, Auth, Secret
 from service.store import lookups, pool
 from service.store.pool import Pool
@@ -44,27 +45,43 @@ def bearer(**said: Any) -> dict[str, str]:
 
 @asynccontextmanager
 async def opened(
-    dsn: str | None, *, checks: Mapping[str, Check] | None = None, auth: Auth = AUTH
+    dsn: str | None,
+    *,
+    checks: Mapping[str, Check] | None = None,
+    auth: Auth = AUTH,
+    configured: Configured | None = None,
 ) -> AsyncIterator[str]:
     """Serve on a free port; without a DSN as a relay does, without the API."""
     if dsn is None:
         async with _served(None, checks or {}, auth) as url:
             yield url
     else:
-        async with pool.opened(dsn, size=3) as store, _served(store, checks, auth) as url:
+        async with (
+            pool.opened(dsn, size=3) as store,
+            _served(store, checks, auth, configured=configured) as url,
+        ):
             yield url
 
 
 @asynccontextmanager
 async def _served(
-    store: Pool | None, checks: Mapping[str, Check] | None, auth: Auth
+    store: Pool | None,
+    checks: Mapping[str, Check] | None,
+    auth: Auth,
+    *,
+    configured: Configured | None = None,
 ) -> AsyncIterator[str]:
     async def database() -> bool:
         assert store is not None
         await lookups.ping(store)
         return True
 
-    app = internal_app(auth, checks if checks is not None else {"database": database}, pool=store)
+    app = internal_app(
+        auth,
+        checks if checks is not None else {"database": database},
+        pool=store,
+        configured=configured,
+    )
     async with listening(app, Address("127.0.0.1", 0), name="internal") as url:
         yield url
 

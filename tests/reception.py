@@ -12,8 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from service.intake.providers.base import RawRequest
-from service.intake.receive import Reply
+from service.intake.providers.base import RawRequest, Reply
 from service.settings import Address, Server
 from service.web.limits import Limits
 from service.web.listeners import listening
@@ -42,6 +41,8 @@ class Desk:
     async def receive(self, source: str, request: RawRequest, /) -> Reply:
         if self.failure is not None:
             raise self.failure
+        if request.method != "POST":
+            return Reply(405, b'{"status":405}', {"Allow": "POST"})
         if source != "shop" or request.header("x-signature") != sign(request.body):
             return Reply(401, b'{"status":401}', {"Content-Type": "application/problem+json"})
         self.taken.append(request)

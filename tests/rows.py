@@ -133,6 +133,23 @@ async def tally(tx: Connection, **said: Any) -> None:
     await _insert(tx, "request_tallies", row)
 
 
+async def refusal(tx: Connection, **said: Any) -> None:
+    row = {
+        "id": new_id(),
+        "source": "shop",
+        "at": AT,
+        "reason": "The signature is right but was made 3600 s before our clock.",
+        "peer": "192.0.2.7",
+        "method": "POST",
+        "header_names": ["x-signature"],
+        "body_sha256": bytes(32),
+        "body_bytes": 8,
+        "skew": timedelta(hours=-1),
+        **said,
+    }
+    await _insert(tx, "refusals", row)
+
+
 async def _insert(tx: Connection, table: str, row: dict[str, Any], returning: str = "") -> Any:
     names = ", ".join(row)
     values = ", ".join(f"${number}" for number in range(1, len(row) + 1))

@@ -60,6 +60,8 @@ STATEMENTS = (
     CREATE INDEX dead_letters_open ON dead_letters (kind, destination, reason, id)
         WHERE resolved_at IS NULL
     """,
+    # A replay finds the events of a request.
+    "CREATE INDEX events_request ON events (request_id)",
     # W3C trace context of the request an entry came with.
     "ALTER TABLE outbox ADD COLUMN trace text",
 )

@@ -7,14 +7,16 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from service import __version__, telemetry
 from service.app.doors import listen, write_ready
 from service.app.process import ACCEPTS, RELAYS, ROLES, WORKS, Options, Process, Role, clock
-from service.app.resources import find_store, open_broker, open_store, prepare
+from service.app.resources import find_store, open_broker, open_store, open_tracing, prepare
 from service.app.stations import accept, relay, senders, work
 from service.broker.topology import Topology
 from service.domain.errors import ConfigurationError
 from service.intake.providers.registry import PRESETS
-from service.settings import Settings
+from service.ops import schedule
+from service.settings import Settings, environment
 from service.settings.checks import Known
 from service.store import partitions
 from service.supervisor import Run
@@ -39,6 +41,9 @@ log = structlog.get_logger()
 KNOWN = Known(
     providers=frozenset(preset.name for preset in PRESETS),
     crms=frozenset(kind.name for kind in CRMS),
+    options={preset.name: preset.options for preset in PRESETS},
+    url_tokens=frozenset(preset.name for preset in PRESETS if preset.url_token),
+    mapped=frozenset(preset.name for preset in PRESETS if preset.mapped),
 )
 
 Load = Callable[[], Settings]
@@ -57,7 +62,9 @@ async def run(load: Load, options: Options, *, stop: asyncio.Event, reload: asyn
         if options.role in RELAYS:
             await relay(process)
         intake = await accept(process) if options.role in ACCEPTS else None
-        process.supervisor().start("reload", _reloader(process, load, reload))
+        group = process.supervisor()
+        group.start("reload", _reloader(process, load, reload))
+        group.start("pulse", schedule.pulse_keeper(process.supervisors))
         await listen(process, intake)
         log.info("ready", role=options.role, pid=os.getpid())
         await stop.wait()
@@ -85,6 +92,8 @@ async def _unless_stopped(opening: Awaitable[Process], stop: asyncio.Event) -> P
 
 
 async def _open(settings: Settings, options: Options, stack: AsyncExitStack) -> Process:
+    telemetry.announce(version=__version__, role=options.role)
+    await open_tracing(environment(), stack)
     dsn = await open_store(settings, stack)
     topology = Topology(settings.broker.prefix)
     broker = await open_broker(settings, topology, stack)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import orjson
 
-from service.app.process import Process, Role, clock
+from service.app.process import Commit, Process, Role, clock
 from service.intake.receive import Intake
-from service.settings import Address
+from service.ops.sources import Configured
+from service.settings import Address, Settings
 from service.store import lookups
 from service.store.pool import Pool
 from service.supervisor import Phase
@@ -25,7 +26,10 @@ async def listen(process: Process, intake: Intake | None) -> None:
     reading = await process.open_pool("api", 2)
     if options.internal != "off":
         app = internal.internal_app(
-            process.settings.auth, _checks(process, reading), pool=reading if intake else None
+            process.settings.auth,
+            _checks(process, reading),
+            pool=reading if intake else None,
+            configured=_configured(process, intake),
         )
         address = options.internal or _internal_address(server.internal, options.role)
         urls["internal"] = await process.stack.enter_async_context(
@@ -43,7 +47,27 @@ async def listen(process: Process, intake: Intake | None) -> None:
 
 
 def _internal_address(configured: Address, role: Role) -> Address:
-    return Address(configured.host, INTERNAL_PORTS.get(role, configured.port))
+    """A configured port 0 means any port for every role."""
+    usual = INTERNAL_PORTS.get(role, configured.port)
+    return Address(configured.host, usual if configured.port else 0)
+
+
+def _configured(process: Process, intake: Intake | None) -> Configured:
+    """What is configured at each moment."""
+    present = [process.settings]
+
+    def apply(settings: Settings) -> Commit:
+        def commit() -> None:
+            present[0] = settings
+
+        return commit
+
+    process.on_reload.append(apply)
+    return Configured(
+        senders=lambda: intake.senders if intake else {},
+        destinations=lambda: present[0].destinations,
+        public_url=process.settings.server.public_url,
+    )
 
 
 def _checks(process: Process, reading: Pool) -> dict[str, health.Check]:

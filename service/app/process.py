@@ -1,5 +1,6 @@
 """What the stations of one process share, and what the command line decided about it."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -23,8 +24,10 @@ ACCEPTS = frozenset({"gateway", "all"})
 RELAYS = frozenset({"relay", "all"})
 WORKS = frozenset({"worker", "all"})
 
-STOP_WITHIN = 15.0
-"""Seconds each group of tasks gets to finish what it has in hand."""
+STOP_WITHIN = 25.0
+"""Seconds all tasks together get to finish what they have in hand; orchestrators kill after 30."""
+LEAST_GRACE = 1.0
+"""Seconds a group gets even when the groups before it used everything up."""
 
 Commit = Callable[[], None]
 Apply = Callable[[Settings], Commit]
@@ -56,6 +59,8 @@ class Process:
     id: UUID = field(default_factory=new_id)
     supervisors: list[Supervisor] = field(default_factory=list)
     on_reload: list[Apply] = field(default_factory=list)
+    stop_by: float | None = None
+    """When everything must have ended, by the loop's clock; set as the first group stops."""
 
     async def open_pool(self, name: str, size: int) -> Pool:
         return await self.stack.enter_async_context(pool.opened(self.dsn, size=size, name=name))
@@ -64,8 +69,14 @@ class Process:
         """A group of tasks; groups stop one after the other, the newest first."""
         made = Supervisor(restarted=lambda name: telemetry.TASK_RESTARTS.labels(name).inc())
         self.supervisors.append(made)
-        self.stack.push_async_callback(made.stop, STOP_WITHIN)
+        self.stack.push_async_callback(self._end, made)
         return made
+
+    async def _end(self, group: Supervisor) -> None:
+        now = asyncio.get_running_loop().time()
+        if self.stop_by is None:
+            self.stop_by = now + STOP_WITHIN
+        await group.stop(max(self.stop_by - now, LEAST_GRACE))
 
 
 def clock() -> datetime:

@@ -1,17 +1,19 @@
 """The database and the broker of an installation: settings in, open resources out."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
 import structlog
 import tenacity
 
+from service import __version__, telemetry, tracing
 from service.broker import memory, rabbitmq
 from service.broker.base import Broker
 from service.broker.topology import Topology
 from service.domain.errors import BrokerUnavailable, DependencyUnavailable
 from service.settings import Settings
 from service.store import embedded, embedded_visit, migrate, partitions, pool
+from service.store.ids import new_id
 
 log = structlog.get_logger()
 
@@ -55,8 +57,29 @@ async def prepare(settings: Settings, stack: AsyncExitStack, *, say: Callable[[s
         say(f"RabbitMQ has every queue; new: {', '.join(made) or 'none'}.")
 
 
+COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+async def open_tracing(environ: Mapping[str, str], stack: AsyncExitStack) -> None:
+    """Send traces where the environment names a collector for them."""
+    disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    exporters = environ.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower()
+    if disabled or exporters == "none" or not any(environ.get(name) for name in COLLECTORS):
+        return
+    try:
+        # Imported here: most installations run without the extra.
+        from service import spans  # noqa: PLC0415
+    except ImportError as error:
+        log.warning("tracing_off", missing=error.name, remedy="pip install 'orderhook[otel]'")
+        return
+    exporting = spans.exporting(environ, version=__version__, instance=str(new_id()))
+    stack.enter_context(tracing.recording(await stack.enter_async_context(exporting)))
+    log.info("tracing_on")
+
+
 async def open_broker(settings: Settings, topology: Topology, stack: AsyncExitStack) -> Broker:
     if settings.broker.dsn is None:
+        telemetry.BROKER_STATE.set(1)
         return memory.Memory(topology)
     url = settings.broker.dsn.reveal().decode()
     await _refuse_missing(url, topology)

@@ -6,12 +6,14 @@ from datetime import timedelta
 from service.app.process import Commit, Process, clock
 from service.broker.consumer import Consumer
 from service.broker.fast_path import FastPath
+from service.broker.recorder import Recorder
 from service.broker.relay import Relay
 from service.domain.routing import Route
+from service.intake import refusals
 from service.intake.group_commit import GroupCommit
 from service.intake.providers import registry as providers
 from service.intake.receive import Intake, Sender, Tallies
-from service.ops import schedule
+from service.ops import dead_letters, jobs, replay, schedule
 from service.settings import Destination, Settings
 from service.store import outbox
 from service.worker import pump, sync
@@ -68,12 +70,27 @@ def _leases(rules: Mapping[str, Destination]) -> dict[str, timedelta]:
 
 
 async def relay(process: Process) -> None:
-    """Publish what is owed and was not published, or was lost by the broker."""
+    """Publish what is owed, or came back or was lost; and do the long work operators ask for."""
     publisher = Relay(process.broker, process.topology, await process.open_pool("relay", 2))
     group = process.supervisor()
     group.start("relay", publisher.run)
+    operators = await process.open_pool("operators", 2)
+    recorder = Recorder(process.broker, process.topology, operators)
+    group.start("recorder", recorder.run)
+    group.start("dead-queue", recorder.watch)
+    group.start("jobs", jobs.Runner(operators, dead_letters.STEPS).run)
     housekeeping = await process.open_pool("schedule", 1)
     group.start("partitions", schedule.partition_keeper(housekeeping))
+    names = list(process.settings.destinations)
+    group.start("gauges", schedule.gauge_keeper(housekeeping, lambda: names))
+
+    def apply(settings: Settings) -> Commit:
+        def commit() -> None:
+            names[:] = settings.destinations
+
+        return commit
+
+    process.on_reload.append(apply)
 
 
 async def accept(process: Process) -> Intake:
@@ -98,6 +115,9 @@ async def accept(process: Process) -> Intake:
     for number in range(WRITERS):
         group.start(f"group-commit-{number}", commits.run)
     group.start("tallies", schedule.tally_keeper(accept_pool, tallies, process=process.id))
+    group.start("refusals", refusals.keeper(accept_pool, intake.refusals))
+    steps = {"replay": replay.step(lambda: intake.senders)}
+    group.start("replays", jobs.Runner(await process.open_pool("replays", 1), steps).run)
     return intake
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from service import telemetry
+from service import supervisor, telemetry, tracing
 from service.broker import wire
 from service.broker.base import Broker, Delivery, Subscription
 from service.broker.topology import Topology
@@ -87,6 +87,7 @@ class Consumer:
         watch = asyncio.create_task(self._wake_at(stop))
         try:
             while not stop.is_set():
+                supervisor.beat()
                 if not self._hand:
                     self._hand = await self._gather(stop)
                 if await self._settle():
@@ -104,6 +105,7 @@ class Consumer:
     async def _subscribe(self, stop: asyncio.Event) -> Subscription | None:
         backoff = Backoff(RETRY_FIRST, RETRY_MAX, jitter=random.random)
         while not stop.is_set():
+            supervisor.beat()
             try:
                 return await self._broker.consume(
                     self._queue, prefetch=PREFETCH, on_delivery=self._arrive
@@ -157,7 +159,11 @@ class Consumer:
         try:
             if ids:
                 telemetry.WORK_BATCH.observe(len(ids))
-                await self._fold(ids)
+                with (
+                    tracing.carrying(_traces(self._hand)),
+                    tracing.batch("consume", "consumer", ids),
+                ):
+                    await self._fold(ids)
         except StoreUnavailable as error:
             log.warning("consumer_waits_for_store", reason=str(error), ids=len(ids))
             return False
@@ -212,3 +218,12 @@ def _read(body: bytes) -> Work | None:
 
 def _ids(batch: Sequence[Taken]) -> list[UUID]:
     return [each for taken in batch if taken.work is not None for each in taken.work.ids]
+
+
+def _traces(batch: Sequence[Taken]) -> dict[UUID, tracing.Context]:
+    return {
+        each: context
+        for taken in batch
+        if taken.work is not None
+        for each, context in taken.work.traces.items()
+    }

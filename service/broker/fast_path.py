@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from service import supervisor
 from service.broker.base import Broker
 from service.broker.publisher import Message, Publisher, chunks
 from service.broker.topology import Topology
@@ -58,6 +59,7 @@ class FastPath:
         """Keep an eye on the window; when stopped, close and let publishes under way end."""
         try:
             while not stop.is_set():
+                supervisor.beat()
                 self._room = await self._look()
                 await pause(stop, LOOK)
         finally:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from service import telemetry
+from service import journal, telemetry, tracing
 from service.broker import wire
 from service.broker.base import Broker
 from service.domain.errors import BrokerUnavailable, StoreUnavailable
@@ -45,14 +45,23 @@ class Publisher:
         lost = [ids for ids, reason in zip(messages, reasons, strict=True) if reason is not None]
         if lost:
             reason = next(filter(None, reasons), "")
-            log.warning("publish_failed", road=self._road, messages=len(lost), reason=reason)
-            await self._release([each for ids in lost for each in ids], published_at)
+            ids = [each for message in lost for each in message]
+            log.warning(
+                "publish_failed",
+                road=self._road,
+                messages=len(lost),
+                event_ids=journal.listed(ids),
+                reason=reason,
+            )
+            await self._release(ids, published_at)
         return not lost
 
     async def _send(self, message: Message, published_at: datetime) -> str | None:
         """Return why the message was not confirmed."""
         try:
-            await self._broker.publish(self._queue, wire.encode(message, published_at))
+            with tracing.batch("publish", "producer", message) as traces:
+                body = wire.encode(message, published_at, traces)
+                await self._broker.publish(self._queue, body)
         except BrokerUnavailable as error:
             telemetry.PUBLISH_FAILURES.labels(self._road).inc()
             return str(error)

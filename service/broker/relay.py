@@ -5,6 +5,7 @@ from datetime import datetime
 
 import structlog
 
+from service import supervisor, tracing
 from service.broker.base import Broker
 from service.broker.publisher import Publisher, split
 from service.broker.topology import Topology
@@ -42,6 +43,7 @@ class Relay:
         """Hand over what is due, until stopped; publishes that are under way are finished."""
         idle, failing = Backoff(POLL, IDLE), Backoff(IDLE, FAILING)
         while not stop.is_set():
+            supervisor.beat()
             match await self._round():
                 case None:
                     await pause(stop, failing.next())
@@ -62,7 +64,9 @@ class Relay:
         except StoreUnavailable as error:
             log.warning("relay_waits_for_store", reason=str(error))
             return None
-        confirmed = await self._publisher.publish(split(entries), published_at)
+        traces = {entry.event_id: entry.trace for entry in entries if entry.trace is not None}
+        with tracing.carrying(traces):
+            confirmed = await self._publisher.publish(split(entries), published_at)
         return len(entries) if confirmed else None
 
     async def _claim(self) -> tuple[datetime, list[Entry]]:

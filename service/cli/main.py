@@ -7,15 +7,21 @@ import click
 
 from service import __version__
 from service.cli import (
+    attempts,
     check,
+    dead,
     demo,
+    events,
+    health,
     init,
     ledger,
     migrate,
     orders,
     providers,
+    restored,
     run,
     send,
+    sources,
     token,
     verify,
 )
@@ -32,12 +38,18 @@ VERBS: tuple[click.Command, ...] = (
     demo.demo,
     init.init,
     run.run,
+    health.health,
     migrate.migrate,
+    restored.restored,
     check.check,
     verify.verify,
     send.send,
     ledger.ledger,
     orders.orders,
+    events.events,
+    dead.dead,
+    attempts.attempts,
+    sources.sources,
     providers.providers,
     providers.crms,
     token.token,
@@ -75,8 +87,9 @@ def _take_config(verb: click.Command) -> click.Command:
 
 for verb in VERBS:
     cli.add_command(_take_config(verb))
-for verb in orders.orders.commands.values():
-    _take_config(verb)
+for group in (orders.orders, events.events, dead.dead, attempts.attempts, sources.sources):
+    for verb in group.commands.values():
+        _take_config(verb)
 
 
 def exit_code(error: OrderhookError) -> int:

@@ -51,7 +51,8 @@ class Listen(click.ParamType[Address | Literal["off"]]):
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="When listening, write the URLs and the pid here as JSON.",
+    envvar="ORDERHOOK_READY_FILE",
+    help="When listening, write the URLs and the pid here as JSON; else $ORDERHOOK_READY_FILE.",
 )
 @click.option(
     "--processes",

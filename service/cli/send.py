@@ -2,6 +2,7 @@
 
 import secrets as randomness
 from pathlib import Path
+from urllib.parse import quote
 
 import aiohttp
 import click
@@ -50,8 +51,8 @@ def send(
     now = app.clock()
     occasion = Occasion(order=order, at=now, key=key or f"evt_{randomness.token_hex(8)}")
     content = body.read_bytes() if body else senders.sample(chosen, str(sample), occasion)
-    signed = senders.sign(chosen, content, at=now, key=occasion.key)
-    status, text = wait_for(_post(f"{url or base_url(settings)}/webhooks/{source}", signed))
+    signed = senders.sign(chosen, content, at=now, key=occasion.key, sample=sample or "")
+    status, text = wait_for(_post(target(url or base_url(settings), source, signed), signed))
     click.echo(f"HTTP {status} {text}")
     return 0 if status < 300 else EXIT_NEGATIVE
 
@@ -61,6 +62,12 @@ def base_url(settings: Settings) -> str:
     host, port = settings.server.public
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  # only read
     return f"http://{host}:{port}"
+
+
+def target(base: str, source: str, signed: SignedRequest) -> str:
+    """The whole URL to post to, with what the sender puts into it."""
+    tail = f"/{quote(signed.tail)}" if signed.tail else ""
+    return f"{base}/webhooks/{source}{tail}{f'?{signed.query}' if signed.query else ''}"
 
 
 async def _post(url: str, signed: SignedRequest) -> tuple[int, str]:
@@ -74,7 +81,8 @@ async def _post(url: str, signed: SignedRequest) -> tuple[int, str]:
         ):
             return answer.status, await answer.text()
     except (TimeoutError, aiohttp.ClientError) as error:
+        base = url.partition("/webhooks/")[0]  # the rest may carry a token
         raise DependencyUnavailable(
-            f"No gateway answers at {url} ({type(error).__name__}): start it with "
+            f"No gateway answers at {base} ({type(error).__name__}): start it with "
             "`orderhook run all`, or give its address with --url."
         ) from error

@@ -15,6 +15,7 @@ from service.domain.events import Statement
 from service.intake.providers import registry
 from service.intake.providers.base import Forged, Genuine, RawRequest, Undecided
 from service.settings import Secret, Source
+from service.web.public import source_and_tail
 
 CALLED = "verify"
 
@@ -53,6 +54,7 @@ def verify(
         headers=[_header(line) for line in headers],
         body=body.read_bytes(),
         received_at=now,
+        tail=source_and_tail(parts.path)[1],
     )
     answer = _judge(source, request, now)
     print_json(answer)
@@ -69,12 +71,11 @@ def _source(
         if name not in sources:
             raise ConfigurationError(f"There is no source {name}; known: {', '.join(sources)}.")
         return sources[name]
-    registry.preset(str(provider))
-    return Source(
-        name=CALLED,
-        provider=str(provider),
-        secrets=tuple(Secret.plain(value) for value in secrets),
-    )
+    preset = registry.preset(str(provider))
+    given = tuple(Secret.plain(value) for value in secrets)
+    token = given[0] if preset.url_token and given else None
+    rest = given[1:] if token else given
+    return Source(name=CALLED, provider=preset.name, secrets=rest, url_token=token)
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -88,7 +89,7 @@ def _judge(source: Source, request: RawRequest, now: datetime) -> dict[str, Any]
     provider = registry.preset(source.provider).build(source)
     match provider.verify(request, now=now):
         case Genuine():
-            events = [said(statement) for statement in provider.parse(request)]
+            events = [said(statement) for statement in provider.parse(provider.redact(request))]
             return {"genuine": True, "reason": None, "events": events}
         case Forged(reason=reason) | Undecided(reason=reason):
             return {"genuine": False, "reason": reason, "events": []}

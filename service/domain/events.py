@@ -83,6 +83,8 @@ class Event:
     source: str
     statement: Statement
     received_at: datetime
+    request_id: UUID | None = field(default=None, compare=False)
+    """The request it came with, where that was asked for."""
 
     @property
     def subject(self) -> Subject | None:

@@ -3,14 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
-from service import telemetry
+from service import supervisor, telemetry, tracing
 from service.domain import keys
 from service.domain.errors import DataRejected, StoreUnavailable
 from service.domain.events import Event, Fate, Statement
@@ -50,6 +50,8 @@ class Receipt:
 
     events: int
     duplicates: int
+    fresh: Sequence[UUID] = field(default=(), compare=False)
+    """The events that were not known before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class GroupCommit:
         try:
             while self._waiting or not stop.is_set():
                 if self._waiting:
+                    supervisor.beat()
                     await self._commit(self._take())
                 else:
                     await self._rest(stop)
@@ -97,7 +100,9 @@ class GroupCommit:
     async def _rest(self, stop: asyncio.Event) -> None:
         self._arrived.clear()
         if not stop.is_set():
+            supervisor.idle()
             await self._arrived.wait()
+            supervisor.beat()
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -147,7 +152,8 @@ class GroupCommit:
                 self._handoff.release()
             raise
         if fast:
-            self._handoff.send(list(accepted.fresh), accepted.at)
+            with tracing.carrying(acceptance.traces(arrivals)):
+                self._handoff.send(list(accepted.fresh), accepted.at)
         return accepted
 
     async def _bisect(self, batch: list[Waiter], error: DataRejected) -> None:
@@ -179,9 +185,9 @@ def _is_bare(arrival: Arrival) -> bool:
 
 def _settle(waiter: Waiter, accepted: Accepted) -> None:
     events = waiter.arrival.events
-    fresh = sum(event.id in accepted.fresh for event in events)
     if not waiter.receipt.done():
-        waiter.receipt.set_result(Receipt(events=len(events), duplicates=len(events) - fresh))
+        fresh = tuple(event.id for event in events if event.id in accepted.fresh)
+        waiter.receipt.set_result(Receipt(len(events), len(events) - len(fresh), fresh))
 
 
 def _fail(waiter: Waiter, error: Exception) -> None:

@@ -1,20 +1,32 @@
 """A raw request comes in; the answer goes out only after judgement and a durable commit."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import ceil
 from typing import assert_never
 
 import orjson
 import structlog
 
-from service import telemetry
+from service import journal, telemetry, tracing
 from service.domain.errors import StoreUnavailable
 from service.domain.events import Event
+from service.intake.admission import Rates, is_allowed
 from service.intake.group_commit import GroupCommit, Receipt
 from service.intake.providers import signing
-from service.intake.providers.base import Forged, Genuine, Provider, RawRequest, Undecided
+from service.intake.providers.base import (
+    Forged,
+    Genuine,
+    Provider,
+    RawRequest,
+    Reply,
+    Undecided,
+    Verification,
+)
+from service.intake.refusals import UNKNOWN, Refusals
 from service.settings import Source
 from service.store.acceptance import Arrival
 from service.store.ids import new_id
@@ -25,15 +37,6 @@ PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 RETRY_AFTER = 5
 """Seconds we ask a sender to wait when its request could not be stored."""
 DEFAULT_MAX_BODY = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the sender reads."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Intake:
         self._commits = commits
         self._clock = clock
         self._tallies = tallies
+        self._rates = Rates()
+        self.refusals = Refusals()
 
     def max_body(self, source: str) -> int:
         """How many bytes a body of this source may have; unknown names get the default."""
@@ -66,64 +71,78 @@ class Intake:
         return sender.source.max_body if sender else DEFAULT_MAX_BODY
 
     async def receive(self, source: str, request: RawRequest) -> Reply:
-        """Judge, parse, commit, answer."""
+        """Greet, or judge, parse, commit, answer."""
         sender = self.senders.get(source)
+        if greeting := self._greet(sender, request):
+            return greeting
         now = self._clock()
-        judged = (
-            sender.provider.verify(request, now=now) if sender else signing.decoy(request, now=now)
-        )
+        judged = _judge(sender, request, now)
         match judged:
             case Genuine() if sender:
+                wait = self._rates.wait(sender.source.name, sender.source.rate, now)
+                if wait:
+                    return self._put_off(source, "the rate of the source", seconds=ceil(wait))
                 return await self._accept(sender, request)
-            case Genuine():
-                return self._refuse("unknown", "no such source")
-            case Forged(reason=reason):
-                return self._refuse(source if sender else "unknown", reason)
+            case Forged() if sender:
+                return self._refuse(sender, request, judged)
+            case Genuine() | Forged():
+                return self._refuse(None, request, Forged(_nowhere(source)))
             case Undecided(reason=reason, retry_after=after):
                 return self._put_off(source, reason, seconds=max(1, int(after.total_seconds())))
             case _:
                 assert_never(judged)
 
-    async def _accept(self, sender: Sender, request: RawRequest) -> Reply:
-        name = sender.source.name
-        statements = sender.provider.parse(request)
-        arrival = Arrival(
-            id=request.id or new_id(),
-            source=name,
-            received_at=request.received_at,
-            peer=request.peer,
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            headers=_kept(request),
-            body=request.body,
-            events=[Event(new_id(), name, said, request.received_at) for said in statements],
-        )
-        try:
-            receipt = await self._commits.submit(arrival)
-        except StoreUnavailable as error:
-            return self._put_off(name, str(error), seconds=RETRY_AFTER)
-        return self._acknowledge(arrival, receipt)
+    def _greet(self, sender: Sender | None, request: RawRequest) -> Reply | None:
+        """Answer what is no webhook: the test of an address, or a method that carries none."""
+        known = sender if sender and _is_near(sender, request) else None
+        if known and (greeting := known.provider.handshake(request)):
+            telemetry.REQUESTS.labels(known.source.name, "handshake").inc()
+            return greeting
+        if request.method == "POST":
+            return None
+        return problem(405, "Method Not Allowed", "Use POST here.", headers={"Allow": "POST"})
 
-    def _acknowledge(self, arrival: Arrival, receipt: Receipt) -> Reply:
+    async def _accept(self, sender: Sender, request: RawRequest) -> Reply:
+        request = sender.provider.redact(request)
+        said = {"orderhook.source": sender.source.name}
+        began = time.monotonic()
+        with tracing.step("accept", attributes=said) as span:
+            arrival = _arrival(sender, request)
+            try:
+                receipt = await self._commits.submit(arrival)
+            except StoreUnavailable as error:
+                span.fail("unavailable")
+                return self._put_off(arrival.source, str(error), seconds=RETRY_AFTER)
+        telemetry.ACCEPT_SECONDS.observe(time.monotonic() - began)
+        return self._acknowledge(arrival, receipt, sender.provider.acknowledge(request))
+
+    def _acknowledge(self, arrival: Arrival, receipt: Receipt, demanded: Reply | None) -> Reply:
         duplicate = 0 < receipt.events == receipt.duplicates
         outcome = "duplicate" if duplicate else "accepted"
         telemetry.REQUESTS.labels(arrival.source, outcome).inc()
+        # A line of its own would be the dearest part of accepting; the listener's has room.
+        fresh = journal.listed(receipt.fresh)
+        structlog.contextvars.bind_contextvars(outcome=outcome, event_ids=fresh)
+        mark = {"Orderhook-Duplicate": "true"} if duplicate else {}
+        if demanded is not None:
+            return replace(demanded, headers={**demanded.headers, **mark})
         body = {
             "request_id": str(arrival.id),
             "events": receipt.events,
             "duplicates": receipt.duplicates,
         }
-        headers = {"Content-Type": "application/json"}
-        if duplicate:
-            headers["Orderhook-Duplicate"] = "true"
-        return Reply(202, orjson.dumps(body), headers)
+        return Reply(202, orjson.dumps(body), {"Content-Type": "application/json", **mark})
 
-    def _refuse(self, source: str, reason: str) -> Reply:
+    def _refuse(self, sender: Sender | None, request: RawRequest, judged: Forged) -> Reply:
+        source = sender.source.name if sender else UNKNOWN
+        status = sender.provider.refusal if sender else 401
         telemetry.REQUESTS.labels(source, "refused").inc()
         self._tallies.refused[source] += 1
-        log.info("request_refused", source=source, reason=reason)
-        return problem(401, "Not accepted", "The request is not signed by a known sender.")
+        self.refusals.note(
+            source, request, reason=judged.reason, skew=judged.skew, at=self._clock()
+        )
+        log.info("request_refused", source=source, reason=judged.reason)
+        return problem(status, "Not accepted", "The request is not signed by a known sender.")
 
     def _put_off(self, source: str, reason: str, *, seconds: int) -> Reply:
         telemetry.REQUESTS.labels(source, "unavailable").inc()
@@ -157,6 +176,42 @@ class Tallies:
         for name, (refused, unavailable) in counts.items():
             self.refused[name] += refused
             self.unavailable[name] += unavailable
+
+
+def _judge(sender: Sender | None, request: RawRequest, now: datetime) -> Verification:
+    """Ask the provider; a stranger's request costs as much as a wrong signature."""
+    if sender is None:
+        return signing.decoy(request, now=now)
+    if not _is_near(sender, request):
+        signing.decoy(request, now=now)
+        return Forged(f"The address {request.peer} is not in allow_from.")
+    return sender.provider.verify(request, now=now)
+
+
+def _nowhere(name: str) -> str:
+    return f"There is no source {name}." if name else "There is no source named in the path."
+
+
+def _is_near(sender: Sender, request: RawRequest) -> bool:
+    return is_allowed(request.peer, sender.source.allow_from)
+
+
+def _arrival(sender: Sender, request: RawRequest) -> Arrival:
+    name = sender.source.name
+    statements = sender.provider.parse(request)
+    return Arrival(
+        id=request.id or new_id(),
+        source=name,
+        received_at=request.received_at,
+        peer=request.peer,
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=_kept(request),
+        body=request.body,
+        events=[Event(new_id(), name, said, request.received_at) for said in statements],
+        trace=tracing.current(),
+    )
 
 
 def problem(

@@ -19,6 +19,7 @@ EVENT_BUCKETS = (
     "pending",
 )
 SYNC_BUCKETS = ("synced", "pending", "no_record", "held", "dead")
+"""`held`: an operator gave this version up; it is not there, and nobody tries it."""
 REQUEST_ANSWERS = ("accepted", "duplicate", "refused", "unavailable")
 
 STRAYS = {

@@ -1,22 +1,26 @@
 """What must happen from time to time, as supervised tasks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from uuid import UUID
 
 import structlog
 
-from service import telemetry
+from service import supervisor, telemetry
 from service.domain.errors import StoreUnavailable
 from service.intake.receive import Tallies
+from service.ops import gauges
 from service.store import acceptance, partitions
 from service.store.pool import Pool
+from service.supervisor import Supervisor
 
 log = structlog.get_logger()
 
 PARTITIONS_EVERY = 3600.0
 TALLIES_EVERY = 2.0
+GAUGES_EVERY = 10.0
+PULSE_EVERY = 0.25
 
 Task = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -26,8 +30,9 @@ def partition_keeper(pool: Pool) -> Task:
 
     async def run(stop: asyncio.Event) -> None:
         while not stop.is_set():
+            supervisor.beat()
             try:
-                telemetry.PARTITION_DAYS.set(await partitions.ensure(pool))
+                await partitions.ensure(pool)
             except StoreUnavailable as error:
                 log.warning("partitions_not_ensured", reason=str(error))
             await _pause(stop, PARTITIONS_EVERY)
@@ -40,6 +45,7 @@ def tally_keeper(pool: Pool, tallies: Tallies, *, process: UUID) -> Task:
 
     async def run(stop: asyncio.Event) -> None:
         while True:
+            supervisor.beat()
             counts = tallies.drain()
             try:
                 if counts:
@@ -53,7 +59,38 @@ def tally_keeper(pool: Pool, tallies: Tallies, *, process: UUID) -> Task:
     return run
 
 
+def gauge_keeper(pool: Pool, destinations: Callable[[], Sequence[str]]) -> Task:
+    """Count what is owed and dead; one process of an installation does it for all."""
+
+    async def run(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            supervisor.beat()
+            try:
+                await gauges.look_at_tables(pool, destinations())
+            except StoreUnavailable as error:
+                log.warning("gauges_not_refreshed", reason=str(error))
+            await _pause(stop, GAUGES_EVERY)
+
+    return run
+
+
+def pulse_keeper(supervisors: Sequence[Supervisor]) -> Task:
+    """Watch over the event loop and over the tasks of this process."""
+
+    async def run(stop: asyncio.Event) -> None:
+        clock = asyncio.get_running_loop().time
+        while not stop.is_set():
+            gauges.look_at_tasks(supervisors)
+            due = clock() + PULSE_EVERY
+            await _pause(stop, PULSE_EVERY)
+            if not stop.is_set():
+                telemetry.LOOP_LAG_SECONDS.observe(max(0.0, clock() - due))
+
+    return run
+
+
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    supervisor.idle()
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()

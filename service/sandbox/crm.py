@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import click
 import orjson
@@ -161,16 +162,16 @@ class Crm:
 
 
 @contextlib.asynccontextmanager
-async def running(crm: Crm, *, port: int = 0) -> AsyncIterator[str]:
-    """Serve on loopback; yields the URL with the port in numbers."""
+async def running(crm: Crm, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    """Serve, on loopback unless told otherwise; yields the URL with the port in numbers."""
     runner = web.AppRunner(
         crm.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        host, number = runner.addresses[0][:2]
-        yield f"http://{host}:{number}"
+        await web.TCPSite(runner, host, port).start()
+        shown, number = runner.addresses[0][:2]
+        yield f"http://{shown}:{number}"
     finally:
         await runner.cleanup()
 
@@ -214,11 +215,11 @@ def _now() -> datetime:
     return datetime.fromtimestamp(time.time(), UTC)
 
 
-async def _serve(crm: Crm, *, port: int, ready_file: Path | None) -> None:
+async def _serve(crm: Crm, *, host: str, port: int, ready_file: Path | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(crm, port=port) as url:
+    async with running(crm, host=host, port=port) as url:
         if ready_file is not None:
             partial = ready_file.with_suffix(".partial")
             partial.write_bytes(orjson.dumps({"url": url}))
@@ -227,21 +228,29 @@ async def _serve(crm: Crm, *, port: int, ready_file: Path | None) -> None:
         await stop.wait()
 
 
-@click.command(help="Serve the sandbox CRM on 127.0.0.1 until SIGTERM or Ctrl-C.")
+@click.command(help="Serve the sandbox CRM until SIGTERM or Ctrl-C.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="It has no login: keep it in.")
 @click.option("--port", default=0, show_default=True, help="0 picks a free one.")
 @click.option(
     "--secret",
-    required=True,
     envvar="SANDBOX_CRM_SECRET",
     help="whsec_<base64>, the secret of the callbacks; or $SANDBOX_CRM_SECRET.",
 )
+@click.option("--secret-file", type=click.File(), help="Where to read it instead.")
 @click.option("--ready-file", type=click.Path(path_type=Path), help='Gets {"url": …} when ready.')
-def main(port: int, secret: str, ready_file: Path | None) -> None:
+def main(
+    *,
+    host: str,
+    port: int,
+    secret: str | None,
+    secret_file: IO[str] | None,
+    ready_file: Path | None,
+) -> None:
     try:
-        crm = Crm(secret=secret, clock=_now)
+        crm = Crm(secret=secret_file.read().strip() if secret_file else secret or "", clock=_now)
     except ValueError:
         raise click.BadParameter("it is not whsec_<base64>", param_hint="--secret") from None
-    asyncio.run(_serve(crm, port=port, ready_file=ready_file))
+    asyncio.run(_serve(crm, host=host, port=port, ready_file=ready_file))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from service.settings import checks, complaints
+from service.settings import checks, complaints, source_checks
 from service.settings.checks import Known
 from service.settings.models import (
     Auth,
@@ -45,7 +45,7 @@ def assemble(
         "store": work.section(Store, "store", _nothing),
         "broker": work.section(BrokerSettings, "broker", _nothing),
         "auth": work.section(Auth, "auth", partial(checks.check_auth, sandbox=references.sandbox)),
-        "sources": work.named(Source, "sources", partial(checks.check_source, known=known)),
+        "sources": work.named(Source, "sources", partial(source_checks.check_source, known=known)),
         "destinations": work.named(
             Destination, "destinations", partial(checks.check_destination, known=known)
         ),

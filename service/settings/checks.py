@@ -6,29 +6,23 @@ Places are relative to the table; what this version cannot do yet is a problem, 
 import base64
 import binascii
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import assert_never
 
 from service.domain.lifecycle import LIFECYCLES, Lifecycle
 from service.settings.models import (
     Auth,
-    BasicRule,
-    BearerRule,
     Destination,
-    HmacRule,
     Model,
     Retention,
     Route,
     Server,
-    Source,
     SubjectRule,
     Waiting,
 )
 from service.settings.problems import Issue, Place
 from service.settings.schema import suggest
-from service.settings.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +33,16 @@ class Known:
     crms: Collection[str] | None = None
     options: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Vendor options by provider."""
+    url_tokens: Collection[str] = ()
+    """Providers whose senders prove themselves by a secret in the URL."""
+    mapped: Collection[str] = ()
+    """Providers whose sources say themselves how their bodies are read."""
 
 
 LATER: tuple[tuple[type[Model], str, str], ...] = (
     (Server, "keys", "Encryption at rest"),
     (Auth, "jwks_url", "Checking tokens against a key set"),
     (SubjectRule, "aliases", "Finding an order by its other names"),
-    (Source, "format", "Reading anything but JSON"),
-    (Source, "rate", "Limiting the rate of a source"),
-    (Source, "allow_from", "Refusing senders by their network"),
-    (Source, "url_token", "A secret tail of the URL"),
     (Destination, "jwt", "Signing a bearer token into each callback"),
     (Destination, "shadow", "Shadow mode"),
     (Destination, "conflict", "Respecting changes made by a person"),
@@ -58,17 +52,6 @@ LATER: tuple[tuple[type[Model], str, str], ...] = (
     (Waiting, "deadline", "Waiting for an order to become known"),
     (Retention, "requests", "Dropping what is settled"),
     (Retention, "keys", "Dropping dedupe keys"),
-)
-
-GENERIC_ONLY = (
-    "verify",
-    "format",
-    "items",
-    "key",
-    "occurred_at",
-    "status",
-    "attributes",
-    "statuses",
 )
 
 
@@ -112,145 +95,15 @@ def check_retention(retention: Retention) -> Iterator[Issue]:
         )
 
 
-def check_source(source: Source, known: Known) -> Iterator[Issue]:
-    yield from _check_provider(source, known)
-    if not source.secrets:
-        yield Issue(
-            ("secrets",),
-            "Nothing would prove who sends: there is no secret.",
-            'Add one, as in secrets = ["env:NAME"].',
-        )
-    yield from _check_verify(source)
-    yield from _check_statuses(source)
-
-
-def _check_provider(source: Source, known: Known) -> Iterator[Issue]:
-    yield from _check_word(source.provider, ("provider",), known.providers, "provider")
-    for option in source.options:
-        declared = known.options.get(source.provider, ())
-        if option not in declared:
-            what = f"The provider {source.provider} has no such option."
-            yield Issue(("options", option), what, suggest(option, declared))
-    if source.provider != "generic":
-        for key in GENERIC_ONLY:
-            if key in source.model_fields_set:
-                yield Issue(
-                    (key,),
-                    f"Only the provider generic reads this; {source.provider} knows its sender.",
-                    'Remove it, or write provider = "generic".',
-                )
-
-
-def _check_word(
+def check_word(
     word: str, place: Place, known: Collection[str] | None, what: str
 ) -> Iterator[Issue]:
     if known is not None and word not in known:
         yield Issue(place, f"There is no {what} {word!r} in this version.", suggest(word, known))
 
 
-def _check_verify(source: Source) -> Iterator[Issue]:
-    if source.provider != "generic":
-        return
-    match source.verify:
-        case None:
-            yield Issue(
-                ("verify",),
-                "A generic source must say how its sender proves itself.",
-                'Add it, as in verify = { scheme = "hmac", header = "X-Signature" }.',
-            )
-        case HmacRule() as rule:
-            yield from _check_template(rule)
-        case BearerRule():
-            shape = "The bearer token holds spaces or characters that no header can carry."
-            yield from _check_shape(source.secrets, rb"[!-~]+", shape)
-        case BasicRule():
-            yield from _check_shape(
-                source.secrets, rb"[^:]*:.*", "The secret is not user:password."
-            )
-        case other:
-            assert_never(other)
-
-
-def _check_template(rule: HmacRule) -> Iterator[Issue]:
-    used = re.findall(r"\{(\w*)\}", rule.signed)
-    if "body" not in used:
-        yield Issue(
-            ("verify", "signed"),
-            "The signature would not cover the body.",
-            'Write what the sender signs, as in "{timestamp}.{body}".',
-        )
-    for word in sorted(set(used) - {"body", "timestamp"}):
-        yield Issue(
-            ("verify", "signed"),
-            f"There is no {{{word}}} to fill in.",
-            "What can be signed is {body} and {timestamp}.",
-        )
-    if ("timestamp" in used) != (rule.timestamp_header is not None):
-        yield Issue(
-            ("verify", "signed" if "timestamp" in used else "timestamp_header"),
-            "{timestamp} in signed and timestamp_header belong together.",
-            "Give both, or neither: a time that is not signed could be changed by anybody.",
-        )
-
-
-def _check_shape(secrets: Iterable[Secret], pattern: bytes, what: str) -> Iterator[Issue]:
-    for number, secret in enumerate(secrets):
-        if re.fullmatch(pattern, secret.reveal(), re.DOTALL) is None:
-            yield Issue(("secrets", number), what, "Mend the value the reference leads to.")
-
-
-def _check_statuses(source: Source) -> Iterator[Issue]:
-    lifecycle = LIFECYCLES.get(source.subject.lifecycle)
-    if lifecycle is None:
-        place = ("subject", "lifecycle")
-        yield from _check_word(source.subject.lifecycle, place, LIFECYCLES, "lifecycle")
-        return
-    if source.provider == "generic":
-        yield from _check_status_keys(source)
-    for word, target in source.statuses.items():
-        lane, _, status = target.partition(".")
-        if target != "ignore" and lifecycle.find(lane, status) is None:
-            choices = [*_names(lifecycle), "ignore"]
-            what = f"{target!r} is no lane.status of the lifecycle {lifecycle.name}."
-            yield Issue(("statuses", word), what, _choice(target, choices))
-
-
-def _check_status_keys(source: Source) -> Iterator[Issue]:
-    if source.status is None and not source.attributes and not source.statuses:
-        yield Issue(
-            ("status",),
-            "The source would state nothing: it reads neither a status nor attributes.",
-            'Add a JMESPath, as in status = "state".',
-        )
-    if source.status is not None and not source.statuses:
-        yield Issue(
-            ("statuses",),
-            "No word of the sender is translated, so every event would be unmapped.",
-            'Add them, as in statuses = { PICKING = "fulfillment.picking" }.',
-        )
-    if source.status is None and source.statuses:
-        yield Issue(
-            ("status",),
-            "statuses is given, but not where the sender's word is.",
-            'Add a JMESPath, as in status = "state".',
-        )
-
-
-def _names(lifecycle: Lifecycle) -> list[str]:
-    return [
-        f"{lane.name}.{status}" for lane in lifecycle.lanes.values() for status in lane.statuses
-    ]
-
-
-def _choice(word: str, choices: Iterable[str]) -> str:
-    """Like suggest; where nothing is close, the lane's statuses rather than all there are."""
-    lane = word.partition(".")[0]
-    near = [choice for choice in choices if choice.partition(".")[0] == lane]
-    return suggest(word, near or choices)
-
-
 def check_destination(destination: Destination, known: Known) -> Iterator[Issue]:
-    yield from _check_word(destination.crm, ("crm",), known.crms, "kind of destination")
+    yield from check_word(destination.crm, ("crm",), known.crms, "kind of destination")
     if destination.crm == "callback":
         yield from _check_callback(destination)
     for status in destination.statuses:
@@ -322,10 +175,16 @@ def check_route(
             yield Issue(("destinations", number), what, suggest(name, destinations))
 
 
+def names(lifecycle: Lifecycle) -> list[str]:
+    return [
+        f"{lane.name}.{status}" for lane in lifecycle.lanes.values() for status in lane.statuses
+    ]
+
+
 def _spoken() -> Iterator[str]:
     for lifecycle in LIFECYCLES.values():
         yield f"{lifecycle.name}.attributes"
-        yield from (f"{lifecycle.name}.{name}" for name in _names(lifecycle))
+        yield from (f"{lifecycle.name}.{name}" for name in names(lifecycle))
 
 
 def _patterns() -> Iterator[str]:

@@ -8,8 +8,6 @@ from pydantic_core import ErrorDetails
 from service.settings import schema
 from service.settings.problems import Issue, Place
 
-TAGS = frozenset({"hmac", "bearer", "basic"})
-
 WANTED = {
     "string_type": "Text in quotes is wanted here.",
     "int_type": "A whole number without quotes is wanted here.",
@@ -20,7 +18,7 @@ WANTED = {
     "model_attributes_type": "A table is wanted here.",
     "too_short": "The list is empty.",
     "string_too_short": "The text is empty.",
-    "union_tag_not_found": "The key scheme is missing.",
+    "union_tag_not_found": "The key {discriminator} is missing.",
 }
 
 
@@ -56,15 +54,15 @@ def complaint(table: Place, detail: ErrorDetails) -> Issue:
             bound = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
             return Issue(place, "The number is out of bounds.", f"Write {bound}.")
         case kind:
-            what = WANTED.get(kind, f"{detail['msg']}.")
+            what = WANTED[kind].format(**context) if kind in WANTED else f"{detail['msg']}."
             return Issue(place, what, _as_in("Write it", place))
 
 
 def _steps(loc: Place) -> Place:
-    """A place of the file: without the chosen scheme, which pydantic puts between."""
+    """A place of the file: without the chosen scheme or kind, which pydantic puts between."""
     match loc:
-        case ("verify", tag, *rest) if tag in TAGS:
-            return ("verify", *rest)
+        case (("verify" | "handshake") as key, _, *rest):
+            return (key, *rest)
         case _:
             return loc
 

@@ -14,12 +14,15 @@ from service.settings.values import (
     Header,
     Key,
     Listen,
+    MediaType,
     Name,
     Network,
     Normalizer,
     OptionalExpression,
     OptionalUrl,
+    Parameter,
     Size,
+    TimeFormat,
     Url,
     Zone,
     between,
@@ -211,7 +214,95 @@ class BasicRule(Model):
     scheme: Literal["basic"] = Field(default="basic", description="The secret as user:password.")
 
 
-VerifyRule = Annotated[HmacRule | BearerRule | BasicRule, Field(discriminator="scheme")]
+class HeaderRule(Model):
+    """`verify = { scheme = "header", … }`: the secret in a header of the sender's choice."""
+
+    scheme: Literal["header"] = Field(default="header", description="The secret in a header.")
+    header: Header = Field(description="The header that carries it.", examples=["X-Api-Key"])
+    prefix: str = Field(
+        default="", description="Text before the secret in its header.", examples=["Token "]
+    )
+
+
+class QueryRule(Model):
+    """`verify = { scheme = "query", … }`: the secret in the query string."""
+
+    scheme: Literal["query"] = Field(default="query", description="The secret in the query string.")
+    parameter: Parameter = Field(description="The parameter that carries it.", examples=["token"])
+
+
+class UrlTokenRule(Model):
+    """`verify = { scheme = "url_token" }`: the secret as the tail of the path."""
+
+    scheme: Literal["url_token"] = Field(
+        default="url_token", description="The secret as the tail of the path."
+    )
+
+
+SharedRule = BearerRule | BasicRule | HeaderRule | QueryRule | UrlTokenRule
+VerifyRule = Annotated[HmacRule | SharedRule, Field(discriminator="scheme")]
+
+
+class EchoRule(Model):
+    """`handshake = { kind = "echo", … }`: gives back a parameter of the query string."""
+
+    kind: Literal["echo"] = Field(
+        default="echo", description="Gives back a parameter of the query string."
+    )
+    parameter: Parameter = Field(
+        description="The parameter given back, as plain text.", examples=["challenge"]
+    )
+
+
+class TextRule(Model):
+    """`handshake = { kind = "text", … }`: answers GET with a fixed text."""
+
+    kind: Literal["text"] = Field(default="text", description="Answers GET with a fixed text.")
+    body: str = Field(max_length=1024, description="The text.", examples=["token-of-the-portal"])
+
+
+class JsonEchoRule(Model):
+    """`handshake = { kind = "json", … }`: gives back a value of a posted JSON body."""
+
+    kind: Literal["json"] = Field(
+        default="json", description="Gives back a value of a posted JSON body."
+    )
+    challenge: Expression = Field(
+        description="JMESPath to the text given back; a webhook must hold nothing there.",
+        examples=["type == 'url_verification' && challenge"],
+    )
+    answer: str = Field(
+        default="challenge",
+        min_length=1,
+        max_length=64,
+        description="The key of the JSON object it is given back in.",
+        examples=["validationResponse"],
+    )
+
+
+class OriginRule(Model):
+    """`handshake = { kind = "cloudevents" }`: grants WebHook-Request-Origin of an OPTIONS."""
+
+    kind: Literal["cloudevents"] = Field(
+        default="cloudevents", description="Grants the WebHook-Request-Origin of an OPTIONS."
+    )
+
+
+HandshakeRule = Annotated[
+    EchoRule | TextRule | JsonEchoRule | OriginRule, Field(discriminator="kind")
+]
+
+
+class AnswerRule(Model):
+    """`answer = { … }`: what the sender must read when its request was accepted."""
+
+    status: int = Field(
+        default=200, ge=200, le=299, description="The status of the answer.", examples=[200]
+    )
+    body: str = Field(default="", max_length=1024, description="The whole body.", examples=["*ok*"])
+    content_type: MediaType = Field(
+        default="text/plain", description="The kind of the body.", examples=["application/json"]
+    )
 
 
 class Source(Model):
@@ -278,6 +369,16 @@ class Source(Model):
         description="How a generic source proves that it sent the request.",
         examples=[{"scheme": "hmac", "header": "X-Signature"}],
     )
+    handshake: HandshakeRule | None = Field(
+        default=None,
+        description="How a generic source tests the address, and what it must be told.",
+        examples=[{"kind": "echo", "parameter": "challenge"}],
+    )
+    answer: AnswerRule | None = Field(
+        default=None,
+        description="What a generic source must read; without it 202 and the counts.",
+        examples=[{"status": 200, "body": "OK"}],
+    )
     format: Literal["json", "xml", "form", "csv", "cloudevents"] = Field(
         default="json", description="How the body is written.", examples=["json"]
     )
@@ -293,6 +394,13 @@ class Source(Model):
     )
     occurred_at: Expression | None = Field(
         default=None, description="JMESPath to the time it happened.", examples=["at"]
+    )
+    time_formats: Annotated[tuple[TimeFormat, ...], Strict(strict=False)] = Field(
+        default=("auto",),
+        min_length=1,
+        max_length=8,
+        description='"auto", "iso", "unix", "unix_ms" or strptime patterns; the first that fits.',
+        examples=[["iso", "%d.%m.%Y %H:%M"]],
     )
     status: Expression | None = Field(
         default=None,

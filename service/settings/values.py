@@ -1,7 +1,7 @@
 """Words of the configuration (addresses, durations, sizes, expressions …) as typed values."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -174,6 +174,30 @@ def check_zone(value: str) -> str:
     return value
 
 
+def check_time_format(value: str) -> str:
+    """A named format, or a pattern of strptime that tells at least the day."""
+    if value not in TIME_FORMATS and not _is_pattern(value):
+        raise refusal(
+            f"{value[:80]!r} is neither a named format of times nor a pattern that tells the day.",
+            'Write "auto", "iso", "unix", "unix_ms" or a pattern, as in "%d.%m.%Y %H:%M:%S"; '
+            "a zone is %z (not %Z), or the key timezone.",
+        )
+    return value
+
+
+def _is_pattern(value: str) -> bool:
+    try:
+        same = datetime.strptime(_SAMPLE.strftime(value), value)  # noqa: DTZ007  # only the day counts
+    except (ValueError, re.error, RecursionError):
+        return False
+    return "%Z" not in value and len(value) <= MAX_PATTERN and same.date() == _SAMPLE.date()
+
+
+TIME_FORMATS = ("auto", "iso", "unix", "unix_ms")
+MAX_PATTERN = 64
+_SAMPLE = datetime(2031, 10, 25, 13, 14, 15, 123456, tzinfo=UTC)
+
+
 def check_url(value: str) -> str:
     """An absolute http(s) URL that carries no password and no fragment."""
     try:
@@ -220,6 +244,19 @@ Header = Annotated[
     str,
     matching(HEADER, "This is not the name of a header.", 'Write it like "X-Signature".'),
 ]
+Parameter = Annotated[
+    str,
+    matching(r"[!-~]{1,64}", "This is not the name of a parameter.", 'Write it like "challenge".'),
+]
+MediaType = Annotated[
+    str,
+    matching(
+        r"[a-z]+/[a-z0-9.+-]{1,64}(; ?charset=[a-zA-Z0-9-]{1,20})?",
+        "This is not a media type.",
+        'Write it like "application/json".',
+    ),
+]
+TimeFormat = Annotated[str, AfterValidator(check_time_format)]
 Normalizer = Annotated[
     str,
     matching(

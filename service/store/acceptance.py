@@ -27,6 +27,8 @@ class Arrival:
     headers: Mapping[str, str]
     body: bytes
     events: Sequence[Event]
+    trace: str | None = None
+    """The trace context its outbox entries keep; None when it is not sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,31 @@ async def accept(
         [s.fate.value for s in said],
         [s.note for s in said],
     )
+    traced = traces(arrivals)
     async with session(pool) as connection:
         row = await connection.fetchrow(
-            SQL["accept"], *columns, published, lease, *_requests(arrivals), repeated, process
+            SQL["accept"],
+            *columns,
+            published,
+            lease,
+            *_requests(arrivals),
+            repeated,
+            process,
+            list(traced),
+            list(traced.values()),
         )
     assert row is not None
     return Accepted(at=row["at"], fresh=frozenset(row["fresh"]))
+
+
+def traces(arrivals: Iterable[Arrival]) -> dict[UUID, str]:
+    """The trace contexts of those events that came with a sampled request."""
+    return {
+        event.id: arrival.trace
+        for arrival in arrivals
+        if arrival.trace is not None
+        for event in arrival.events
+    }
 
 
 async def tally(pool: Pool, counts: Mapping[str, tuple[int, int]], *, process: UUID) -> None:

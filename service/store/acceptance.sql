@@ -19,10 +19,11 @@ fresh AS (
     RETURNING id, request_id
 ),
 owed AS (
-    INSERT INTO outbox (event_id, due_at, published_at)
+    INSERT INTO outbox (event_id, due_at, published_at, trace)
     SELECT event_id,
            now() + CASE WHEN $17::boolean THEN $18::interval ELSE interval '0' END,
-           CASE WHEN $17::boolean THEN now() END
+           CASE WHEN $17::boolean THEN now() END,
+           ($31::text[])[array_position($30::uuid[], event_id)]
     FROM keys
 ),
 arrived AS (

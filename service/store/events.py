@@ -1,6 +1,7 @@
 """Events as they were accepted, and what the fold decided about each."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import asyncpg
@@ -17,13 +18,22 @@ Outcomes = Mapping[UUID, tuple[Outcome, str]]
 
 async def load(tx: Connection, event_ids: Sequence[UUID]) -> list[Event]:
     """The events with these ids, in no order."""
-    return [_event(row) for row in await tx.fetch(SQL["load"], event_ids)]
+    rows = await tx.fetch(SQL["load"], event_ids)
+    return [replace(read(row), request_id=row["request_id"]) for row in rows]
+
+
+async def requests(tx: Connection, event_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """The request each of these events came with."""
+    return {row["id"]: row["request_id"] for row in await tx.fetch(SQL["requests"], event_ids)}
 
 
 async def of_subjects(
     tx: Connection, subjects: Iterable[Subject], *, including: Sequence[UUID]
 ) -> list[Event]:
-    """Every accepted event of the subjects but the dead and, save `including`, the pending ones."""
+    """Every accepted event of the subjects but the dead, the discarded and the pending ones.
+
+    Those of `including` are taken though they are pending.
+    """
     names = list(subjects)
     rows = await tx.fetch(
         SQL["of_subjects"],
@@ -32,7 +42,7 @@ async def of_subjects(
         [name.ref for name in names],
         including,
     )
-    return [_event(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 async def decide(tx: Connection, outcomes: Outcomes) -> None:
@@ -47,7 +57,8 @@ async def decide(tx: Connection, outcomes: Outcomes) -> None:
         )
 
 
-def _event(row: asyncpg.Record) -> Event:
+def read(row: asyncpg.Record) -> Event:
+    """An event from its row."""
     said = Statement(
         dedupe_key=row["dedupe_key"],
         lifecycle=row["lifecycle"],

@@ -14,3 +14,8 @@ def new_id() -> UUID:
 def first_id(moment: datetime) -> UUID:
     """The least id that can be made at or after `moment`: the bound of a partition."""
     return UUID(int=int(moment.astimezone(UTC).timestamp() * 1000) << 80)
+
+
+def made_at(id_: UUID) -> float:
+    """When an id was made, in seconds since the epoch by the clock of the machine that made it."""
+    return (id_.int >> 80) / 1000

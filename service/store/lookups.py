@@ -89,7 +89,7 @@ async def events(
     pool: Pool, wanted: EventFilter, *, before: UUID | None, limit: int
 ) -> Sequence[Row]:
     """The events accepted last, first."""
-    lifecycle, whole, scope, ref = _readings(wanted.subject)
+    lifecycle, whole, scope, ref = readings(wanted.subject)
     async with _snapshot(pool) as tx:
         return await _fetch(
             tx,
@@ -129,7 +129,7 @@ async def _fetch(tx: Connection, name: str, *values: object) -> list[Row]:
     return [dict(row) for row in await tx.fetch(SQL[name], *values)]
 
 
-def _readings(subject: str | None) -> tuple[str | None, str, str, str]:
+def readings(subject: str | None) -> tuple[str | None, str, str, str]:
     """Lifecycle, the ref if there is no scope, and scope and ref if there is one."""
     if subject is None:
         return None, "", "", ""

@@ -1,6 +1,7 @@
 """Brings a database to the schema this release expects, and says when it is not there."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -8,10 +9,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from service.domain.errors import ConfigurationError, StoreUnavailable
+from service.store import login
 
 MIGRATION_LOCK = 7_301_944_027
 """Two `orderhook migrate` at once run one after the other."""
@@ -47,16 +50,16 @@ def _run(connection: Connection) -> None:
 
 async def upgrade(dsn: str) -> str:
     """Apply every revision that is missing; returns the revision the database stands at."""
-
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(dsn, timeout=5.0)
-
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=partial(login.connect, dsn), poolclass=NullPool
+    )
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_run)
+    except DBAPIError as error:
+        raise StoreUnavailable(f"PostgreSQL did not take the migration: {error.orig}.") from error
     except (OSError, TimeoutError) as error:
-        raise StoreUnavailable("PostgreSQL cannot be reached to migrate it.") from error
+        raise StoreUnavailable("PostgreSQL went away during the migration.") from error
     finally:
         await engine.dispose()
     return head()
@@ -64,17 +67,17 @@ async def upgrade(dsn: str) -> str:
 
 async def current(dsn: str) -> str | None:
     """The revision a database stands at; None when it was never migrated."""
+    connection = await login.connect(dsn)
     try:
-        connection = await asyncpg.connect(dsn, timeout=5.0)
         try:
             async with asyncio.timeout(5):
                 if await connection.fetchval("SELECT to_regclass('schema_version')") is None:
                     return None
                 return str(await connection.fetchval("SELECT version_num FROM schema_version"))
         finally:
-            await connection.close()
+            await connection.close(timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise StoreUnavailable("PostgreSQL cannot be reached.") from error
+        raise StoreUnavailable("PostgreSQL does not tell the revision of its schema.") from error
 
 
 async def require_head(dsn: str) -> None:

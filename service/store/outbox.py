@@ -26,6 +26,8 @@ class Entry:
     crashes: int
     solo: bool
     """Must travel in a message of its own, because it is suspected of crashing workers."""
+    trace: str | None = None
+    """The trace context of the request it came with, where that was sampled; read by `claim`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +97,25 @@ async def postpone(
 ) -> None:
     """Owe the entries again after `delay`; one that crashed its worker travels alone from now."""
     await tx.execute(SQL["postpone"], event_ids, delay, crashed)
+
+
+async def suspect(tx: Connection, event_ids: Sequence[UUID]) -> None:
+    """Owe at once, and alone, what came back from the broker too often: it may crash workers.
+
+    Lying beside a crash proves nothing, so it counts once and never more.
+    """
+    await tx.execute(SQL["suspect"], event_ids)
+
+
+async def begin(tx: Connection, event_id: UUID, *, trial: timedelta) -> Entry | None:
+    """Count a crash before a suspect is folded alone; commit it, or the crash leaves no trace.
+
+    Until `trial` is over nobody else may try: None when someone does, or when it is gone.
+    """
+    row = await tx.fetchrow(SQL["begin"], event_id, trial)
+    return Entry(**row) if row else None
+
+
+async def forgive(tx: Connection, event_ids: Sequence[UUID]) -> None:
+    """Take back the crash that `begin` counted: the worker lives, and the event did no harm."""
+    await tx.execute(SQL["forgive"], event_ids)

@@ -37,9 +37,9 @@ WITH claimed AS (
         ) AS due
         ORDER BY due.priority, due.due_at LIMIT $3
     ))
-    RETURNING event_id, priority, crashes, solo
+    RETURNING event_id, priority, crashes, solo, trace
 )
-SELECT event_id, crashes, solo FROM claimed ORDER BY priority, event_id
+SELECT event_id, crashes, solo, trace FROM claimed ORDER BY priority, event_id
 
 -- release --
 UPDATE outbox SET published_at = NULL, due_at = now() + $3::interval
@@ -61,3 +61,26 @@ DELETE FROM outbox WHERE event_id = ANY($1::uuid[])
 UPDATE outbox SET published_at = NULL, due_at = now() + $2::interval,
                   crashes = crashes + $3::boolean::int, solo = solo OR $3::boolean
 WHERE event_id = ANY($1::uuid[])
+
+-- suspect --
+UPDATE outbox SET crashes = crashes + (NOT solo)::int, solo = true,
+                  published_at = NULL, due_at = now()
+WHERE event_id = ANY(ARRAY(
+    SELECT event_id FROM outbox
+    WHERE event_id = ANY($1::uuid[])
+      -- A solo entry that is not published is on trial or put off; a copy of its message is stale.
+      AND NOT (solo AND published_at IS NULL)
+    ORDER BY event_id FOR UPDATE SKIP LOCKED
+))
+
+-- begin --
+UPDATE outbox SET crashes = crashes + 1, published_at = NULL, due_at = now() + $2::interval
+WHERE event_id = ANY(ARRAY(
+    SELECT event_id FROM outbox
+    WHERE event_id = $1 AND solo AND (published_at IS NOT NULL OR due_at <= now())
+    FOR UPDATE SKIP LOCKED
+))
+RETURNING event_id, crashes, solo
+
+-- forgive --
+UPDATE outbox SET crashes = greatest(crashes - 1, 0) WHERE event_id = ANY($1::uuid[])

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from service.store import ids, sql
-from service.store.pool import Pool, transaction
+from service.store.pool import Connection, Pool, transaction
 
 SQL = sql.load("partitions")
 
@@ -22,6 +22,16 @@ async def ensure(pool: Pool) -> int:
                 if (name := f"{table}_{day:%Y%m%d}") not in present:
                     await connection.execute(_create(table, name=name, day=day))
     return DAYS_AHEAD
+
+
+async def ahead(tx: Connection) -> int:
+    """How many days from today on have a partition of every table; -1 when today has none."""
+    today: datetime = await tx.fetchval(SQL["today"])
+    present = {row["name"] for row in await tx.fetch(SQL["present"])}
+    days = -1
+    while all(f"{table}_{today + timedelta(days=days + 1):%Y%m%d}" in present for table in TABLES):
+        days += 1
+    return days
 
 
 def _create(table: str, *, name: str, day: datetime) -> str:

@@ -10,7 +10,8 @@ import orjson
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
-from service.domain.errors import ConfigurationError, DataRejected, StoreUnavailable
+from service.domain.errors import DataRejected, StoreUnavailable
+from service.store import login
 
 log = structlog.get_logger()
 
@@ -84,12 +85,8 @@ async def opened(
             init=_prepare,
             server_settings={**SESSION, "application_name": f"orderhook-{name}"},
         )
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as e:
-        raise ConfigurationError(f"PostgreSQL refuses the login of store.url: {e}.") from e
-    except ValueError as e:
-        raise ConfigurationError("store.url is not a PostgreSQL URL.") from e
-    except AWAY as e:
-        raise StoreUnavailable(f"PostgreSQL cannot be reached ({type(e).__name__}).") from e
+    except login.NOT_OPENED as error:
+        raise login.explained(error, dsn) from error
     try:
         yield pool
     finally:

@@ -116,6 +116,12 @@ async def owe(tx: Connection, debts: Sequence[Debt]) -> list[Lease]:
     return [_lease(row) for row in rows if row["leased"]]
 
 
+async def of_subjects(tx: Connection, subject_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """The (subject, destination) pairs there are."""
+    rows = await tx.fetch(SQL["of_subjects"], subject_ids)
+    return [(row["subject_id"], row["destination"]) for row in rows]
+
+
 async def claim(tx: Connection, destination: str, *, limit: int, lease: timedelta) -> list[Lease]:
     """Lease what is due, including what a dead or frozen worker still held."""
     rows = await tx.fetch(SQL["claim"], destination, limit, ids.new_id(), lease)

@@ -5,7 +5,9 @@ FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::interval[])
     AS said (subject_id, destination, version, lease)
 ON CONFLICT (subject_id, destination) DO UPDATE SET
     desired_version = GREATEST(syncs.desired_version, excluded.desired_version),
-    state = CASE WHEN syncs.state IN ('synced', 'dead') THEN 'pending' ELSE syncs.state END,
+    -- What an operator held back was the version before: this one is owed anew.
+    state = CASE WHEN syncs.state IN ('synced', 'dead', 'held') THEN 'pending'
+                 ELSE syncs.state END,
     attempts = CASE WHEN syncs.due_at IS NULL THEN 0 ELSE syncs.attempts END,
     failing_since = CASE WHEN syncs.due_at IS NULL THEN NULL ELSE syncs.failing_since END,
     lease_owner = CASE
@@ -19,6 +21,9 @@ ON CONFLICT (subject_id, destination) DO UPDATE SET
         THEN syncs.fence + 1 ELSE syncs.fence END,
     updated_at = now()
 RETURNING subject_id, destination, fence, lease_owner = $5::uuid AS leased
+
+-- of_subjects --
+SELECT subject_id, destination FROM syncs WHERE subject_id = ANY($1::bigint[])
 
 -- claim --
 WITH due AS (

@@ -63,8 +63,8 @@ class Api:
         return answer(_found(found, "No event has this id; it may be past its retention."))
 
 
-def answer(body: Mapping[str, Any]) -> web.Response:
-    return web.Response(body=orjson.dumps(body), content_type="application/json")
+def answer(body: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
 
 
 def _found(body: dict[str, Any] | None, otherwise: str) -> dict[str, Any]:

@@ -16,12 +16,15 @@ from service import telemetry
 from service.domain.errors import OrderhookError
 from service.store.ids import new_id
 from service.web import limits, problems
+from service.web.auth import Caller
 from service.web.problems import Refused
 
 log = structlog.get_logger()
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
+CALLER = web.RequestKey("caller", Caller)
+"""Who sent the token, where one is needed."""
 PEER = web.RequestKey("peer", str)
 """The client's address behind trusted proxies, where a handler found it out."""
 REQUEST_ID = web.RequestKey("request_id", UUID)

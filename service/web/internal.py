@@ -4,14 +4,19 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from service.ops.sources import Configured
 from service.settings import Auth
 from service.store.pool import Pool
 from service.web import gate, health
 from service.web.api import Api
+from service.web.attempts import Attempts
 from service.web.auth import Bouncer, Role
+from service.web.dead_letters import DeadLetters
 from service.web.health import Check, Readiness
 from service.web.limits import Limits
 from service.web.listeners import LIMITS, TRUSTED
+from service.web.replays import Replays
+from service.web.sources import Sources
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -21,6 +26,7 @@ def internal_app(
     checks: Mapping[str, Check],
     *,
     pool: Pool | None = None,
+    configured: Configured | None = None,
     bounds: Limits | None = None,
 ) -> web.Application:
     """The application of the internal listener; without a pool it serves no API, as in a relay."""
@@ -34,6 +40,11 @@ def internal_app(
     if pool is not None:
         for path, role, handler in _api(Api(pool)):
             app.router.add_route("GET", f"/api/v1{path}", _for(role, bouncer, handler))
+        for method, path, role, handler in (
+            *_dead_letters(DeadLetters(pool)),
+            *_traffic(pool, configured or Configured()),
+        ):
+            app.router.add_route(method, f"/api/v1{path}", _for(role, bouncer, handler))
     return app
 
 
@@ -47,11 +58,34 @@ def _api(api: Api) -> tuple[tuple[str, Role, Handler], ...]:
     )
 
 
+def _dead_letters(dead: DeadLetters) -> tuple[tuple[str, str, Role, Handler], ...]:
+    return (
+        ("GET", "/dead-letters/queues", Role.VIEWER, dead.queues),
+        ("GET", "/dead-letters", Role.VIEWER, dead.letters),
+        ("POST", "/dead-letters/redrive", Role.OPERATOR, dead.redrive),
+        ("POST", "/dead-letters/discard", Role.OPERATOR, dead.discard),
+        # The verbs above are no ids: a GET of them is a 405.
+        ("GET", r"/dead-letters/{id:(?!redrive$|discard$)[^/]+}", Role.VIEWER, dead.letter),
+        ("GET", r"/jobs/{id:[^/]+}", Role.VIEWER, dead.job),
+    )
+
+
+def _traffic(pool: Pool, configured: Configured) -> tuple[tuple[str, str, Role, Handler], ...]:
+    sources = Sources(pool, configured)
+    return (
+        ("GET", "/attempts", Role.VIEWER, Attempts(pool).listed),
+        ("GET", "/sources", Role.VIEWER, sources.sources),
+        ("GET", r"/sources/{name:[^/]+}/refusals", Role.VIEWER, sources.refusals),
+        ("GET", "/destinations", Role.VIEWER, sources.destinations),
+        ("POST", "/replays", Role.OPERATOR, Replays(pool, configured.senders).start),
+    )
+
+
 def _for(least: Role, bouncer: Bouncer, handler: Handler) -> Handler:
     """The handler for callers of at least this role."""
 
     async def admitted(request: web.Request) -> web.Response:
-        bouncer.admit(request.headers.getall("Authorization", []), least)
+        request[gate.CALLER] = bouncer.admit(request.headers.getall("Authorization", []), least)
         return await handler(request)
 
     return admitted

@@ -9,13 +9,14 @@ from urllib.parse import unquote
 
 from aiohttp import HttpVersion11, web
 
-from service.intake.providers.base import RawRequest
-from service.intake.receive import Reply
+from service import tracing
+from service.intake.providers.base import RawRequest, Reply
 from service.settings import Server
 from service.settings.values import NAME, Network
 from service.web import gate, health, limits, peers
 from service.web.limits import Budget, Limits
 from service.web.listeners import LIMITS, TRUSTED
+from service.web.problems import Refused
 
 PREFIX = "/webhooks/"
 
@@ -41,9 +42,7 @@ def public_app(
     app[TRUSTED] = server.trusted_proxies
     reception = Reception(intake, app[LIMITS], trusted=server.trusted_proxies, clock=clock)
     for path in PATHS:
-        app.router.add_route(
-            "POST", path, reception.webhook, expect_handler=reception.expect_continue
-        )
+        app.router.add_route("*", path, reception.webhook, expect_handler=reception.expect_continue)
     app.router.add_route("GET", "/health/live", health.live)
     return app
 
@@ -54,6 +53,8 @@ PATHS = (
     # Whatever else is asked for below /webhooks is an unknown source: 401 there, never 404.
     "/webhooks{rest:(?:/.*)?}",
 )
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
+"""Webhooks are posted; with the others a sender may test the address, if its preset says so."""
 
 
 class Reception:
@@ -83,20 +84,34 @@ class Reception:
     async def webhook(self, request: web.Request) -> web.Response:
         source, tail = source_and_tail(request.raw_path)
         request[gate.SOURCE] = source
-        request[gate.PEER] = peer = self._peer(request)
+        request[gate.PEER] = self._peer(request)
         length = self._admit(request, source)
+        sender = request.headers.getall("traceparent", [])
+        with tracing.serving(f"{request.method} {PATHS[0]}", sender=sender) as span:
+            span.set({"orderhook.request_id": str(request.get(gate.REQUEST_ID, ""))})
+            reply = await self._receive(request, source, tail, length=length)
+            span.set({"http.response.status_code": reply.status})
+            if reply.status >= 500:
+                span.fail(str(reply.status))
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+
+    async def _receive(self, request: web.Request, source: str, tail: str, *, length: int) -> Reply:
         body = bytearray()
         try:
             await limits.read(
                 request, body, length=length, budget=self._budget, limits=self._bounds
             )
+            peer = request[gate.PEER]
             raw = raw_request(request, body=bytes(body), peer=peer, received_at=self._clock())
-            reply = await self._intake.receive(source, replace(raw, tail=tail))
+            return await self._intake.receive(source, replace(raw, tail=tail))
         finally:
             self._budget.give_back(len(body))
-        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
     def _admit(self, request: web.Request, source: str) -> int:
+        if request.method not in METHODS:
+            raise Refused(405, "Use POST here.", headers={"Allow": "POST"})
+        if request.method != "POST" and "Content-Length" not in request.headers:
+            return 0
         length = limits.content_length(request, limit=self._intake.max_body(source))
         self._budget.admit(length)
         return length

@@ -1,6 +1,7 @@
 """Query strings in, typed and bounded values out; what is not understood is never ignored."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -34,11 +35,41 @@ def bad_cursor() -> Refused:
     )
 
 
-def choice(said: dict[str, str], name: str, words: type[StrEnum]) -> str | None:
+def choice(
+    said: dict[str, str], name: str, words: type[StrEnum], *, beside: str | None = None
+) -> str | None:
+    """One of the words; `beside` is one more that there is, and that is handled elsewhere."""
     value = said.get(name)
     if value is not None and value not in set(words):
-        raise Refused(400, f"The parameter {name} must be one of {', '.join(words)}.")
+        known = [*words, beside] if beside else [*words]
+        raise Refused(400, f"The parameter {name} must be one of {', '.join(known)}.")
     return value
+
+
+def moment(said: dict[str, str], name: str) -> datetime | None:
+    """A time with its zone; a plus sign in a query string is written %2B."""
+    text = said.get(name)
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None or not 2000 <= found.year <= 2100:
+        raise Refused(
+            400, f"The parameter {name} must read like 2026-05-04T12:00:00Z, years 2000 to 2100."
+        )
+    return found
+
+
+def uuid(said: dict[str, str], name: str) -> UUID | None:
+    text = said.get(name)
+    if text is None:
+        return None
+    found = _uuid(text)
+    if found is None:
+        raise Refused(400, f"The parameter {name} must be a UUID; take it from a list.")
+    return found
 
 
 def subject(said: dict[str, str]) -> str | None:
@@ -50,13 +81,18 @@ def subject(said: dict[str, str]) -> str | None:
 
 def identifier(text: str) -> UUID:
     """An id in its one usual spelling; Python would take several."""
+    found = _uuid(text)
+    if found is None:
+        raise Refused(400, "The id in the path is not a UUID; take it from a list.")
+    return found
+
+
+def _uuid(text: str) -> UUID | None:
     try:
         found = UUID(text)
     except ValueError:
-        found = None
-    if found is None or str(found) != text.lower():
-        raise Refused(400, "The id in the path is not a UUID; take it from a list.")
-    return found
+        return None
+    return found if str(found) == text.lower() else None
 
 
 def _limit(text: str | None) -> int:

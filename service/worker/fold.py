@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from service import telemetry
+from service import telemetry, tracing
 from service.domain import law, routing
 from service.domain.errors import StoreUnavailable
 from service.domain.events import Event, Fate, Outcome, Subject
@@ -22,12 +22,18 @@ from service.store.outbox import Entry
 from service.store.pool import Connection, Pool, transaction
 from service.store.subjects import Row, Saved, Step
 from service.store.syncs import Debt, Lease
+from service.worker import roads
+from service.worker.roads import Move, Origin
 
 log = structlog.get_logger()
 
 CRASHES_TO_POISON = 3
 """An entry that alone makes the fold fail this often becomes a dead letter."""
+DEATHS_TO_POISON = 5
+"""One that workers end at: more often, because a worker may end for other reasons."""
 CRASH_PAUSE = timedelta(seconds=5)
+TRIAL = timedelta(seconds=10)
+"""How long nobody else tries an entry that is folded alone, and how soon after a crash it is."""
 UPGRADE_PAUSE = timedelta(seconds=15)
 """How long events of a subject wait that a newer release has folded already."""
 
@@ -42,6 +48,8 @@ class Plan:
     dead: dict[UUID, DeadLetter] = field(default_factory=dict)
     debts: list[Debt] = field(default_factory=list)
     put_off: list[UUID] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    ends: list[roads.End] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,10 @@ class Held:
 
     leases: Sequence[Lease]
     since: float
+    suspects: Sequence[UUID] = ()
+    """What was left out, because it may only be folded alone."""
+    origins: Mapping[str, Mapping[UUID, Origin]] = field(default_factory=dict)
+    """By destination: where the events came from behind what it is owed now."""
 
 
 class Fold:
@@ -67,15 +79,18 @@ class Fold:
         self.routes = routes
         self.leases = leases
         self._hand_on = hand_on
+        self._on_trial: UUID | None = None
 
     async def fold(self, event_ids: Sequence[UUID]) -> None:
-        """Fold what is still owed of these events; raises StoreUnavailable only, nothing done then.
+        """Fold what is still owed of these events; on StoreUnavailable, all it raises, try again.
 
         A failure that is not PostgreSQL's is hunted down by halving; the entry that fails alone
-        is put off, and dead-lettered as poison when it keeps failing.
+        is put off, and dead-lettered as poison when it keeps failing. Suspects are folded last
+        and one by one.
         """
         try:
-            held = await self._commit(event_ids)
+            with tracing.batch("fold", "internal", event_ids):
+                held = await self._commit(event_ids)
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -84,6 +99,35 @@ class Fold:
         else:
             telemetry.FOLDED.inc(len(event_ids))
             self._hand_on(held)
+            for suspect in held.suspects:
+                await self._try(suspect)
+
+    async def _try(self, suspect: UUID) -> None:
+        """Fold a suspect alone, its crash counted before it can happen: a dead worker cannot."""
+        if self._on_trial != suspect and not await self._begin(suspect):
+            return
+        self._on_trial = suspect
+        try:
+            with tracing.batch("fold", "internal", [suspect]):
+                held = await self._commit([suspect], alone=True)
+        except StoreUnavailable:
+            raise  # the same hand comes again, and this crash is counted already
+        except Exception as error:
+            log.exception("fold_failed", events=1, error=type(error).__name__)
+            await self._isolate([suspect])
+        else:
+            telemetry.FOLDED.inc()
+            self._hand_on(held)
+        self._on_trial = None
+
+    async def _begin(self, suspect: UUID) -> bool:
+        """Whether to try it now; one that has ended worker after worker is buried instead."""
+        async with transaction(self._pool) as tx:
+            entry = await outbox.begin(tx, suspect, trial=TRIAL)
+            if entry is not None and entry.crashes > DEATHS_TO_POISON:
+                await _bury(tx, suspect, "Each worker that folded this event alone ended at it.")
+                return False
+        return entry is not None
 
     async def _isolate(self, event_ids: Sequence[UUID]) -> None:
         if len(event_ids) > 1:
@@ -95,20 +139,26 @@ class Fold:
             for entry in await outbox.take(tx, event_ids):
                 await _put_off(tx, entry)
 
-    async def _commit(self, event_ids: Sequence[UUID]) -> Held:
+    async def _commit(self, event_ids: Sequence[UUID], *, alone: bool = False) -> Held:
         since = time.monotonic()
         async with transaction(self._pool) as tx:
-            owed = [entry.event_id for entry in await outbox.take(tx, event_ids)]
+            entries = await outbox.take(tx, event_ids)
+            suspects = [entry.event_id for entry in entries if entry.solo and not alone]
+            owed = [entry.event_id for entry in entries if entry.event_id not in suspects]
             if not owed:
-                return Held([], since)
+                return Held([], since, suspects)
             plan = await self._plan(tx, await store_events.load(tx, owed))
             await subjects.save(tx, plan.saved, steps=plan.steps)
             await store_events.decide(tx, plan.outcomes)
             await dead_letters.bury_events(tx, plan.dead)
             leases = await syncs.owe(tx, plan.debts)
             await outbox.postpone(tx, plan.put_off, delay=UPGRADE_PAUSE, crashed=False)
+            if alone:
+                await outbox.forgive(tx, plan.put_off)
             await outbox.finish(tx, [one for one in owed if one not in plan.put_off])
-        return Held(leases, since)
+        telemetry.FOLD_SECONDS.observe(time.monotonic() - since)
+        roads.tell(plan.moves, plan.ends)
+        return Held(leases, since, suspects, roads.origins(plan.moves))
 
     async def _plan(self, tx: Connection, events: Sequence[Event]) -> Plan:
         plan = Plan()
@@ -143,6 +193,8 @@ class Fold:
             state.attributes_view,
         )
         version = row.version + changed
+        owed_to = [name for name in routing.destinations(self.routes, news) if name in self.leases]
+        plan.moves.append(Move(row.subject, version, news, owed_to if changed else ()))
         plan.saved.append(Saved(row.id, status, version, law.LAW, state.to_json()))
         if changed:
             plan.steps.append(
@@ -156,17 +208,13 @@ class Fold:
                     event_ids=[event.id for event in news],
                 )
             )
-            plan.debts += [
-                Debt(row.id, name, version, self.leases[name])
-                for name in routing.destinations(self.routes, news)
-                if name in self.leases
-            ]
+            plan.debts += [Debt(row.id, name, version, self.leases[name]) for name in owed_to]
 
 
 def _advance(row: Row, news: Sequence[Event]) -> Folded | None:
     """The incremental form, where it may be used: the same law, and nothing out of order."""
     if row.state is None:
-        return law.fold(LIFECYCLES[row.subject.lifecycle], news) if row.version == 0 else None
+        return law.fold(LIFECYCLES[row.subject.lifecycle], news)
     if row.law < law.LAW:
         return None
     return law.advance(LIFECYCLES[row.subject.lifecycle], State.from_json(row.state), news)
@@ -215,15 +263,23 @@ def _end(event: Event) -> End | None:
 def _settle_unfolded(plan: Plan, event: Event, end: End) -> None:
     if isinstance(end, DeadLetter):
         plan.dead[event.id] = end
+        plan.ends.append(roads.End(event, end.reason))
     else:
         plan.outcomes[event.id] = (Outcome.IGNORED, end)
+        plan.ends.append(roads.End(event, Outcome.IGNORED))
 
 
 async def _put_off(tx: Connection, entry: Entry) -> None:
-    if entry.crashes + 1 < CRASHES_TO_POISON:
-        await outbox.postpone(tx, [entry.event_id], delay=CRASH_PAUSE, crashed=True)
+    """Try an entry that failed alone again later; the crash of a suspect is counted already."""
+    if not entry.solo or entry.crashes < CRASHES_TO_POISON:
+        await outbox.postpone(tx, [entry.event_id], delay=CRASH_PAUSE, crashed=not entry.solo)
         return
+    summary = "Folding this event alone failed again and again; see the log for the error."
+    await _bury(tx, entry.event_id, summary)
+
+
+async def _bury(tx: Connection, event_id: UUID, summary: str) -> None:
     telemetry.POISONED.inc()
-    summary = f"Folding this event failed {entry.crashes + 1} times; see the log for the error."
-    await dead_letters.bury_events(tx, {entry.event_id: DeadLetter(Reason.POISON, summary)})
-    await outbox.finish(tx, [entry.event_id])
+    log.error("event_poisoned", event_id=str(event_id))
+    await dead_letters.bury_events(tx, {event_id: DeadLetter(Reason.POISON, summary)})
+    await outbox.finish(tx, [event_id])

@@ -11,16 +11,19 @@ from hashlib import sha256
 
 import structlog
 
-from service import telemetry
+from service import journal, supervisor, telemetry, tracing
+from service.domain import keys
 from service.domain.errors import StoreUnavailable
 from service.domain.verdict import DeadLetter, Done, Retry, Verdict
 from service.settings import Destination
-from service.store import syncs
+from service.store import events, syncs
+from service.store.ids import made_at
 from service.store.pool import Pool, transaction
 from service.store.syncs import Attempt, Delayed, Intent, Killed, Lease, Owed, Settled
-from service.worker import sync
+from service.worker import roads, sync
 from service.worker.crms.base import Answer, Change, Class, Crm
 from service.worker.fold import Held
+from service.worker.roads import Memory
 
 log = structlog.get_logger()
 
@@ -54,6 +57,7 @@ class Pump:
     def __init__(self, rule: Destination, crm: Crm, *, pool: Pool) -> None:
         self.rule = rule
         self.crm = crm
+        self.memory = Memory()
         self._pool = pool
         self._waiting: deque[Ticket] = deque()
         self._results: deque[Result] = deque()
@@ -73,6 +77,7 @@ class Pump:
         """Lease what is due in the database: retries, and what others left behind."""
         watch = asyncio.create_task(_set_when(stop, self._again))
         while not stop.is_set():
+            supervisor.beat()
             found = 0
             self._again.clear()
             room = min(self.rule.window - len(self._waiting), self.rule.concurrency * 4)
@@ -100,6 +105,7 @@ class Pump:
         watch = asyncio.create_task(_set_when(stop, self._work))
         try:
             while not stop.is_set():
+                supervisor.beat()
                 room = self.rule.concurrency - len(self._calls)
                 batch = self._take(room)
                 if batch:
@@ -107,6 +113,8 @@ class Pump:
                 else:
                     self._work.clear()
                     if not (stop.is_set() or (self._waiting and room)):
+                        if not self._calls:
+                            supervisor.idle()
                         await self._work.wait()
         finally:
             watch.cancel()
@@ -130,6 +138,8 @@ class Pump:
             async with transaction(self._pool) as tx:
                 await syncs.hold(tx, leases, destination=self.rule.name)
                 owed = await syncs.load(tx, leases, destination=self.rule.name)
+                if missing := self.memory.missing(owed):
+                    self.memory.learn(await events.requests(tx, missing))
                 changes = {one.lease.subject_id: sync.change(one) for one in owed}
                 held = await syncs.intend(
                     tx,
@@ -160,7 +170,7 @@ class Pump:
         ):
             log.warning("sync_lease_too_short", destination=self.rule.name)
             return
-        answer = await _written(self.crm, change)
+        answer = await self._written(owed, change)
         ms = round((time.monotonic() - begun) * 1000)
         telemetry.CRM_CALLS.labels(self.rule.name, answer.kind.value).inc()
         telemetry.CRM_SECONDS.labels(self.rule.name).observe(ms / 1000)
@@ -179,6 +189,7 @@ class Pump:
         watch = asyncio.create_task(_set_when(stop, self._done))
         try:
             while True:
+                supervisor.beat()
                 batch = [
                     self._results.popleft() for _ in range(min(len(self._results), RECORD_BATCH))
                 ]
@@ -190,6 +201,7 @@ class Pump:
                     await _pause(self._ended, POLL_IDLE)
                 else:
                     self._done.clear()
+                    supervisor.idle()
                     await self._done.wait()
         finally:
             watch.cancel()
@@ -215,9 +227,50 @@ class Pump:
         if lost := len(ordered) - len(kept):
             telemetry.FENCES_LOST.labels(self.rule.name).inc(lost)
             log.warning("sync_fence_lost", destination=self.rule.name, syncs=lost)
+        self._tell([one for one in ordered if one.owed.lease.subject_id in kept])
         if any(settled.values()):
             self._again.set()
         self._work.set()
+
+    async def _written(self, owed: Owed, change: Change) -> Answer:
+        """An adapter never raises; should one do it all the same, nobody knows what was done."""
+        said: dict[str, tracing.Value] = {
+            "orderhook.destination": self.rule.name,
+            "orderhook.subject": str(owed.subject),
+            "orderhook.version": owed.version,
+        }
+        traces = self.memory.traces(owed)
+        with tracing.joining("call", "client", traces, attributes=said) as span:
+            try:
+                answer = await self.crm.write(change)
+            except Exception:
+                log.exception("crm_adapter_failed", key=change.key)
+                detail = "The adapter failed; see the log."
+                answer = Answer(Class.UNKNOWN_OUTCOME, "write", detail=detail)
+            span.set({"orderhook.answer": answer.kind.value})
+            if answer.http_status is not None:
+                span.set({"http.response.status_code": answer.http_status})
+            if answer.kind is not Class.OK:
+                span.fail(answer.kind.value)
+        return answer
+
+    def _tell(self, recorded: Sequence[Result]) -> None:
+        """Log what stands recorded, and how long the events behind it waited for it."""
+        name = self.rule.name
+        done = [one for one in recorded if isinstance(one.verdict, Done)]
+        journal.synced((self._row(one) for one in done), destination=name)
+        troubled = [one for one in recorded if not isinstance(one.verdict, Done)]
+        journal.not_synced((self._row(one, **_trouble(one)) for one in troubled), destination=name)
+        for one in done:
+            if one.owed.event_ids:
+                waited = telemetry.age(made_at(min(one.owed.event_ids)))
+                telemetry.SYNC_WAIT_SECONDS.labels(name).observe(waited)
+            self.memory.forget(one.owed)
+
+    def _row(self, one: Result, **more: object) -> journal.Row:
+        owed = one.owed
+        key = keys.idempotency_key(self.rule.name, owed.subject, owed.version)
+        return roads.row(owed, key, self.memory.requests(owed), **more)
 
     async def _give_back(self) -> None:
         leases = [ticket.lease for ticket in self._waiting]
@@ -230,19 +283,13 @@ class Pump:
             log.warning("sync_release_failed", destination=self.rule.name, syncs=len(leases))
 
 
-async def _written(crm: Crm, change: Change) -> Answer:
-    """An adapter never raises; should one do it all the same, nobody knows what was done."""
-    try:
-        return await crm.write(change)
-    except Exception:
-        log.exception("crm_adapter_failed", key=change.key)
-        return Answer(Class.UNKNOWN_OUTCOME, "write", detail="The adapter failed; see the log.")
-
-
 def hand_on(pumps: Mapping[str, Pump]) -> Callable[[Held], None]:
     """The way from a fold to the pumps of this process."""
 
     def give(held: Held) -> None:
+        for name, origins in held.origins.items():
+            if name in pumps:
+                pumps[name].memory.keep(origins)
         for name, leases in _by_destination(held.leases).items():
             if name in pumps:
                 pumps[name].offer(leases, since=held.since)
@@ -273,6 +320,16 @@ def _sorted_out(batch: Iterable[Result]) -> tuple[list[Settled], list[Delayed], 
             case DeadLetter() as letter:
                 dead.append(Killed(lease, version, letter))
     return done, late, dead
+
+
+def _trouble(one: Result) -> journal.Row:
+    """What a line says about a sync that did not work; the verdict is what happens next."""
+    dead = isinstance(one.verdict, DeadLetter)
+    return {
+        "answer": one.answer.kind.value,
+        "http_status": one.answer.http_status,
+        "next": "dead letter" if dead else "retry",
+    }
 
 
 def _attempt(one: Result) -> Attempt:

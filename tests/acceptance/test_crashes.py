@@ -41,7 +41,7 @@ async def test_a_killed_gateway_forgets_nothing_it_acknowledged(stage: Stage) ->
     """PostgreSQL is far away, so that at any moment many posts wait for their commit."""
     await stage.open_crm()
     await stage.open("relay", "worker-1", "worker-2")
-    bridge = Bridge(stage.store, delay=0.05)
+    bridge = Bridge(stage.store, delay=0.02)
     await bridge.open()
     stage.store = bridge.url
     await stage.open("gateway")

@@ -147,3 +147,47 @@ def test_an_embedded_broker_is_refused_outside_of_run_all(tmp_path: Path) -> Non
     done = orderhook("run", "worker", cwd=tmp_path)
     assert done.returncode == 2
     assert "run all" in done.stderr
+
+
+BY_URL = """\
+[store]
+url = "embedded"
+[broker]
+url = "embedded"
+[sources.courier]
+provider = "generic"
+url_token = "env:TOKEN"
+verify = { scheme = "url_token" }
+format = "form"
+key = "id"
+subject.ref = "order"
+status = "state"
+statuses = { 12 = "delivery.delivered" }
+"""
+TOKEN = "9f86d081884c7d659a2feaa0c55ad015"
+
+
+@pytest.fixture
+def courier(tmp_path: Path) -> Path:
+    (tmp_path / "orderhook.toml").write_text(BY_URL)
+    (tmp_path / "body.txt").write_text("id=1&order=1001&state=12")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("token", "code"), [(TOKEN, 0), (TOKEN[::-1], 1)])
+def test_verify_reads_the_token_from_the_url(courier: Path, token: str, code: int) -> None:
+    url = f"https://hooks.example.com/webhooks/courier/{token}"
+    words = ["verify", "--source", "courier", "--url", url, "--body", "body.txt"]
+    done = orderhook(*words, cwd=courier, env={"TOKEN": TOKEN})
+    assert code == done.returncode, done.stderr
+    answer = json.loads(done.stdout)
+    assert (code == 0) == answer["genuine"]
+    assert token not in done.stdout + done.stderr
+
+
+def test_send_does_not_print_the_token_of_the_url(courier: Path) -> None:
+    words = ["send", "courier", "--body", "body.txt", "--url", "http://127.0.0.1:1"]
+    done = orderhook(*words, cwd=courier, env={"TOKEN": TOKEN})
+    assert 3 == done.returncode
+    assert "No gateway answers at http://127.0.0.1:1 " in done.stderr
+    assert TOKEN not in done.stdout + done.stderr

@@ -157,7 +157,8 @@ async def test_a_poisonous_event_dies_alone_and_the_others_are_folded(db: Pool) 
     with capture_logs() as logs:
         for _ in range(3):
             await fold.fold([*healthy[:3], *poison, *healthy[3:]])
-    assert {line["event"] for line in logs} == {"fold_failed"}
+            await one(db, "UPDATE outbox SET due_at = now()")
+    assert {line["event"] for line in logs} == {"folded", "fold_failed", "event_poisoned"}
     assert await table(db, "SELECT event_id, reason FROM dead_letters") == [(poison[0], "poison")]
     assert await one(db, "SELECT count(*) FROM subjects WHERE status = 'paid'") == 8
     assert await one(db, "SELECT count(*) FROM outbox") == 0

@@ -14,8 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.domain.errors import ConfigurationError, Conflict, StoreUnavailable
-from service.intake.providers.base import RawRequest
-from service.intake.receive import Reply
+from service.intake.providers.base import RawRequest, Reply
 from service.settings import Address, Server
 from service.web.limits import Limits
 from service.web.listeners import listening
@@ -71,6 +70,26 @@ async def test_the_reply_is_carried_as_it_is() -> None:
     assert "true" == answer.headers["orderhook-duplicate"]
     assert "orderhook" == answer.headers["server"]
     assert "nosniff" == answer.headers["x-content-type-options"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+async def test_a_sender_may_test_the_address_without_a_length(method: str) -> None:
+    class Polite(Desk):
+        async def receive(self, source: str, request: RawRequest, /) -> Reply:
+            return Reply(200, f"{request.method} {source} {request.query}".encode(), {})
+
+    raw = f"{method} /webhooks/shop?challenge=a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    async with reception.opened(Polite()) as desk:
+        (answer,) = await desk.say(raw.encode())
+    expected = b"" if method == "HEAD" else f"{method} shop challenge=a".encode()
+    assert (200, expected) == (answer.status, answer.body)
+
+
+async def test_the_test_of_an_address_is_bounded_like_everything_else() -> None:
+    raw = b"GET /webhooks/shop HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n"
+    async with reception.opened() as desk:
+        answers = await desk.say(raw)
+    assert [413] == [answer.status for answer in answers]
 
 
 @pytest.mark.parametrize("failure", [StoreUnavailable("s3cr3t"), ZeroDivisionError("s3cr3t")])

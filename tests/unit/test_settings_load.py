@@ -44,6 +44,7 @@ GENERIC = """\
 provider = "generic"
 secrets = ["env:SHOP"]
 verify = { scheme = "bearer" }
+subject.ref = "order"
 status = "state"
 statuses = { PAID = "payment.paid" }
 """
@@ -96,6 +97,7 @@ secrets = ["env:SHOP", "file:second"]
 verify = {{ scheme = "hmac", header = "X-Sig" }}
 tolerance = "2m"
 max_body = "1MiB"
+subject.ref = "order"
 status = "state"
 statuses = {{ PAID = "payment.paid", NOISE = "ignore" }}
 {CALLBACK}
@@ -196,7 +198,7 @@ def test_a_file_that_is_not_utf8_is_a_problem_with_its_line(file: Path) -> None:
             'Did you mean "trusted_proxies"?',
         ),
         (GENERIC + "itemz = 1", "sources.wms.itemz", 'Did you mean "items"?'),
-        (GENERIC + "name = 'x'", "sources.wms.name", "Known here: allow_from, attributes,"),
+        (GENERIC + "name = 'x'", "sources.wms.name", "Known here: allow_from, answer,"),
         (CALLBACK + "retry = { frist = '1s' }", "destinations.crm.retry.frist", '"first"'),
         ("[rout]\n", "rout", 'Did you mean "routes"?'),
     ],
@@ -267,7 +269,7 @@ def test_requests_are_not_kept_longer_than_their_dedupe_keys(file: Path) -> None
 
 GENERIC_RULES = [
     ('verify = { scheme = "bearer" }', "", "sources.wms", "must say how its sender proves itself"),
-    ('{ scheme = "bearer" }', "{}", "sources.wms.verify", "scheme is missing"),
+    ('{ scheme = "bearer" }', "{}", "sources.wms.verify", "'scheme' is missing"),
     ('{ scheme = "bearer" }', "{ scheme = 'rsa' }", "sources.wms.verify", "not one of the words"),
     ('{ scheme = "bearer" }', '{ scheme = "hmac" }', "sources.wms.verify.header", "missing"),
     ('{ scheme = "bearer" }', '{ scheme = "basic" }', "sources.wms.secrets[0]", "user:password"),
@@ -323,7 +325,7 @@ def test_keys_of_generic_sources_are_refused_on_others(file: Path) -> None:
 
 
 def test_an_unknown_lifecycle_and_an_unknown_option_are_named(file: Path) -> None:
-    text = BASE + GENERIC + "subject = { lifecycle = 'ticket' }\noptions = { region = 'eu' }"
+    text = BASE + GENERIC + "subject.lifecycle = 'ticket'\noptions = { region = 'eu' }"
     assert [problem.where for problem in problems(file, text)] == [
         "sources.wms.subject.lifecycle",
         "sources.wms.options.region",
@@ -338,9 +340,8 @@ def test_an_unknown_lifecycle_and_an_unknown_option_are_named(file: Path) -> Non
         (CALLBACK + "jwt = { key = 'plain:x' }", "destinations.crm.jwt"),
         (CALLBACK + "objects = { ticket = {} }", "destinations.crm.objects"),
         ("[auth]\njwks_url = 'https://id.example.com/'", "auth.jwks_url"),
-        (GENERIC + "format = 'xml'", "sources.wms.format"),
-        (GENERIC + "allow_from = ['10.0.0.0/8']", "sources.wms.allow_from"),
-        (GENERIC + "subject = { aliases = { x = 'y' } }", "sources.wms.subject.aliases"),
+        (GENERIC + "format = 'csv'", "sources.wms.format"),
+        (GENERIC + "subject.aliases = { x = 'y' }", "sources.wms.subject.aliases"),
         (CALLBACK + "[[routes]]\ndestinations=['crm']\npriority='high'", "routes[0].priority"),
     ],
 )
@@ -584,3 +585,132 @@ def test_settings_cannot_be_changed(file: Path) -> None:
     made = read(file, BASE)
     with pytest.raises(ValueError, match="frozen"):
         made.server.sandbox = True
+
+
+TOKEN = "9f86d081884c7d659a2feaa0c55ad015"
+BY_URL = """\
+[sources.wms]
+provider = "generic"
+url_token = "env:TOKEN"
+verify = { scheme = "url_token" }
+subject.ref = "order"
+status = "state"
+statuses = { PAID = "payment.paid" }
+"""
+
+
+def test_a_token_in_the_url_needs_no_other_secret(file: Path) -> None:
+    source = read(file, BASE + BY_URL, {"TOKEN": TOKEN}).sources["wms"]
+    assert source.url_token is not None
+    assert (TOKEN.encode(), ()) == (source.url_token.reveal(), source.secrets)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        TOKEN.upper(),
+        "d5Tq0u_PpXJvXl-3C4nJ3Q",
+        "314159265358979323846264338327950288419",
+        "k3x9q7m2p5z8w4v6t1r0y_abc",
+    ],
+)
+def test_128_random_bits_are_taken_in_every_spelling(file: Path, token: str) -> None:
+    source = read(file, BASE + BY_URL, {"TOKEN": token}).sources["wms"]
+    assert source.url_token is not None
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "short",
+        TOKEN[:-1],
+        "d5Tq0u_PpXJvXl-3C4nJ3",
+        "31415926535897932384626433832795028841",
+        "k3x9q7m2p5z8w4v6t1r0y_ab",
+        "a" * 64,
+        "0101010101010101010101010101010101010101",
+        TOKEN + "/x",
+        TOKEN + " ",
+        TOKEN + "é",
+        TOKEN * 5,
+    ],
+)
+def test_a_token_that_could_be_guessed_or_misread_is_reported(file: Path, token: str) -> None:
+    problem = only(file, BASE + BY_URL, {"TOKEN": token})
+    assert "sources.wms.url_token" == problem.where
+    assert "Make one with: openssl rand -hex 16" == problem.remedy
+    older = only(
+        file, BASE + BY_URL + "secrets = ['env:OLD']", {"TOKEN": TOKEN[::-1], "OLD": token}
+    )
+    assert "sources.wms.secrets[0]" == older.where
+
+
+def test_a_token_that_is_missing_or_that_nothing_reads_is_reported(file: Path) -> None:
+    without = BY_URL.replace('url_token = "env:TOKEN"\n', "")
+    assert "sources.wms.url_token" == only(file, BASE + without).where
+    unread = only(file, BASE + GENERIC + "url_token = 'env:SHOP'")
+    assert (
+        "sources.wms.url_token",
+        "Nothing reads this: the sender proves itself in another way.",
+    ) == (
+        unread.where,
+        unread.what,
+    )
+
+
+def test_a_preset_says_whether_it_reads_a_token(file: Path) -> None:
+    courier = BASE + "[sources.x]\nprovider = 'courier'\nurl_token = 'env:TOKEN'"
+    file.write_text(courier)
+    known = Known(providers=("courier",), url_tokens=("courier",))
+    assert load(file, {"TOKEN": TOKEN}, known=known).sources["x"].url_token
+    with pytest.raises(ConfigurationProblems, match="Nothing would prove who sends"):
+        load(file, {"TOKEN": TOKEN}, known=Known(providers=("courier",)))
+
+
+def test_a_generic_source_must_say_where_the_order_number_is(file: Path) -> None:
+    problem = only(file, BASE + GENERIC.replace('subject.ref = "order"\n', ""))
+    assert ("sources.wms.subject.ref", 'Add it, as in subject = { ref = "order.number" }.') == (
+        problem.where,
+        problem.remedy,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        ("time_formats = []", "sources.wms.time_formats"),
+        ("time_formats = ['soon']", "sources.wms.time_formats[0]"),
+        ("time_formats = ['iso', '%H:%M']", "sources.wms.time_formats[1]"),
+        ("time_formats = ['%d.%m %H:%M']", "sources.wms.time_formats[0]"),
+        ("time_formats = ['%d.%m.%Y %Z']", "sources.wms.time_formats[0]"),
+        ("time_formats = ['%Y-%m-%d %Q']", "sources.wms.time_formats[0]"),
+        ("time_formats = ['%']", "sources.wms.time_formats[0]"),
+        ("handshake = { kind = 'wave' }", "sources.wms.handshake"),
+        ("handshake = {}", "sources.wms.handshake"),
+        ("handshake = { kind = 'echo' }", "sources.wms.handshake.parameter"),
+        ("handshake = { kind = 'echo', parameter = 'a b' }", "sources.wms.handshake.parameter"),
+        ("handshake = { kind = 'json', challenge = '[' }", "sources.wms.handshake.challenge"),
+        ("answer = { status = 302 }", "sources.wms.answer.status"),
+        ("answer = { status = 500 }", "sources.wms.answer.status"),
+        ('answer = { content_type = "a/b\\r\\nX: y" }', "sources.wms.answer.content_type"),
+        ("format = 'cloudevents'\nitems = 'events'", "sources.wms.items"),
+        ("rate = -1", "sources.wms.rate"),
+    ],
+)
+def test_a_slip_in_how_a_generic_source_speaks_is_reported(
+    file: Path, line: str, where: str
+) -> None:
+    assert where == only(file, BASE + GENERIC + line).where
+
+
+@pytest.mark.parametrize("scheme", ["header', header = 'X-Key", "query', parameter = 'key"])
+def test_a_secret_that_no_header_or_url_can_carry_is_reported(file: Path, scheme: str) -> None:
+    text = BASE + GENERIC.replace('"bearer"', f"'{scheme}'")
+    assert "sources.wms.secrets[0]" == only(file, text, {"SHOP": "a b"}).where
+    assert 1 == len(read(file, text).sources)
+
+
+@pytest.mark.parametrize("key", ["handshake = { kind = 'cloudevents' }", "answer = {}"])
+def test_only_a_generic_source_may_be_told_how_to_greet_and_answer(file: Path, key: str) -> None:
+    text = BASE + f"[sources.x]\nprovider = 'stripe'\nsecrets = ['env:SHOP']\n{key}"
+    assert "Only the provider generic reads this; stripe knows its sender." == only(file, text).what

@@ -1,9 +1,10 @@
 """What a provider is: pure functions from a raw request to a verdict on it and its statements."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from service.domain.events import Statement
@@ -32,6 +33,31 @@ class RawRequest:
         values = [value for key, value in self.headers if key == name.lower()]
         return values[0] if len(values) == 1 else None
 
+    def parameter(self, name: str) -> str | None:
+        """The value of a query parameter sent exactly once; None when absent or sent twice."""
+        values = [value for key, value in parameters(self.query) if key == name]
+        return values[0] if len(values) == 1 else None
+
+
+MAX_PARAMETERS = 64
+
+
+def parameters(query: str) -> list[tuple[str, str]]:
+    """The parameters of a query string, decoded; none where there are too many to be meant."""
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the sender reads."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class Genuine:
@@ -59,19 +85,45 @@ Verification = Genuine | Forged | Undecided
 
 
 class Provider(Protocol):
-    """One configured sender. Both methods are pure: no IO, no clock, no randomness, no logging."""
+    """One configured sender. All methods are pure: no IO, no clock, no randomness, no logging.
+
+    A provider names this class as its base and overrides what its sender does otherwise; it must
+    say how to verify and how to parse.
+    """
+
+    __slots__ = ()
+
+    refusal: ClassVar[int] = 401
+    """The status of a refused request, where 401 would make the sender drop its subscription."""
+
+    def handshake(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # by default none
+        """Answer the sender's test of this address; None where the request is no such test.
+
+        Asked before verification, with any of the methods GET, HEAD, OPTIONS and POST, so it must
+        be cheap, answer with a bounded text made of the request and the settings alone, and never
+        raise. Nothing is stored. `replies` makes its answers.
+        """
+        return None
 
     def verify(self, request: RawRequest, *, now: datetime) -> Verification:
         """Judge the raw bytes in constant time against every active secret."""
         ...
 
+    def redact(self, request: RawRequest) -> RawRequest:
+        """Take the secrets out that the request itself carried; the rest is parsed and stored."""
+        return request
+
     def parse(self, request: RawRequest) -> Sequence[Statement]:
         """Find the statements of a genuine request; never raises for anything a sender can send.
 
         What cannot be read becomes one statement of fate `unreadable` whose dedupe key is the
-        SHA-256 of the body, in hex.
+        SHA-256 of the body, in hex. The request is the redacted one, as a replay will see it.
         """
         ...
+
+    def acknowledge(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # by default none
+        """The exact answer to an accepted request this sender demands; None for the usual 202."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +132,6 @@ class SignedRequest:
 
     headers: Mapping[str, str]
     body: bytes
+    tail: str = ""
+    """What follows the source's name in the path."""
+    query: str = ""

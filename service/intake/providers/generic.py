@@ -1,34 +1,38 @@
-"""Any other system, by configuration alone: its signed JSON in, the statements it maps to out."""
+"""Any other system, by configuration alone: its request in, the statements it maps to out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never
 
 from service.domain.errors import ConfigurationError
 from service.domain.events import Fate, Statement
-from service.intake.providers import mapping, signing
-from service.intake.providers.base import Forged, Genuine, RawRequest
+from service.intake.providers import bodies, cloudevents, handshakes, mapping, shared, signing
+from service.intake.providers.base import Forged, Genuine, Provider, RawRequest, Reply
 from service.intake.providers.mapping import JSON, Dating, Naming, Path, Unreadable, shown
-from service.settings import BasicRule, BearerRule, HmacRule, Source
+from service.settings import HandshakeRule, HmacRule, Source, UrlTokenRule
 
 NAME = "generic"
-TITLE = "Any system that signs JSON"
+TITLE = "Any system, by configuration alone"
 CATEGORY = "any"
 SETUP = """\
-1. Let the sender post JSON to this source's URL.
+1. Let the sender post to this source's URL; say in `format` whether it writes JSON, a form, XML or
+   CloudEvents, in `handshake` how it tests the URL, in `answer` what it must read.
 2. Agree on a secret and say in `verify` how the sender proves that it knows it: a signature over
-   the body ("hmac", best with a signed time), a bearer token, or a user and password.
+   the body ("hmac", best with a signed time), a bearer token, a user and password, or the secret
+   itself in a header, in the query string or at the end of the URL.
 3. Say in `key`, `subject.ref`, `occurred_at` and `status` where the event's id, the order number,
    the time and the status are (JMESPath), and translate each status word in `statuses`.
 4. Try it: orderhook verify, then orderhook send."""
 
 
 @dataclass(frozen=True, slots=True)
-class Generic:
-    """One configured sender of JSON."""
+class Generic(Provider):
+    """One configured sender."""
 
-    guard: signing.Keyed | signing.Shared
+    guard: signing.Keyed | shared.Shared
+    greeting: HandshakeRule | None
+    answer: Reply | None
+    form: bodies.Format
     naming: Naming
     dating: Dating
     items: Path | None
@@ -39,12 +43,21 @@ class Generic:
     statuses: Mapping[str, str]
     attributes: Mapping[str, Path]
 
+    def handshake(self, request: RawRequest) -> Reply | None:
+        return handshakes.greet(self.greeting, request) if self.greeting else None
+
     def verify(self, request: RawRequest, *, now: datetime) -> Genuine | Forged:
         return self.guard.verify(request, now=now)
 
+    def redact(self, request: RawRequest) -> RawRequest:
+        return self.guard.redact(request)
+
+    def acknowledge(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # always the same
+        return self.answer
+
     def parse(self, request: RawRequest) -> Sequence[Statement]:
         try:
-            document = mapping.read(request.body)
+            document = bodies.read(self.form, request)
             items = self._split(document)
         except Unreadable as why:
             return (mapping.unreadable(request, str(why)),)
@@ -64,18 +77,31 @@ class Generic:
         return found
 
     def _read(self, item: JSON, index: int | None, request: RawRequest) -> Statement:
-        if not isinstance(item, dict):
-            return mapping.unreadable(request, "The event is not a JSON object.", item=index)
-        key = self._identify(item, index, request)
+        try:
+            event = self._open(item)
+        except Unreadable as error:
+            return mapping.unreadable(request, str(error), item=index)
+        key = self._identify(event, index, request)
         if key is None:
             where = self.key.expression if self.key else f"header:{self.key_header}"
             why = f"There is no usable key at {shown(where)}."
             return mapping.unreadable(request, why, item=index)
-        return self._state(item, key, request)
+        return self._state(event, key, request)
 
-    def _identify(self, item: JSON, index: int | None, request: RawRequest) -> str | None:
+    def _open(self, item: JSON) -> dict[str, JSON]:
+        if self.form == "cloudevents":
+            return cloudevents.envelope(item)
+        if not isinstance(item, dict):
+            raise Unreadable("The event is not a JSON object.")
+        return item
+
+    def _identify(
+        self, item: dict[str, JSON], index: int | None, request: RawRequest
+    ) -> str | None:
         if self.key:
             return mapping.name(self.key.find(item))
+        if self.form == "cloudevents" and not self.key_header:
+            return cloudevents.identity(item)
         if not self.key_header:
             return mapping.item_key(request, index)
         value = mapping.name(request.header(self.key_header))
@@ -135,34 +161,46 @@ def build(source: Source) -> Generic:
     header = source.key is not None and source.key.startswith("header:")
     return Generic(
         guard=guard(source),
+        greeting=source.handshake,
+        answer=_answer(source),
+        form=bodies.form(source.format),
         naming=Naming.of(source, source.subject.ref),
         dating=Dating.of(source),
         items=_path(source.items),
         key=None if header else _path(source.key),
         key_header=(source.key or "").removeprefix("header:") if header else "",
-        occurred_at=_path(source.occurred_at),
+        occurred_at=_path(source.occurred_at or _USUAL_TIME.get(source.format)),
         status=_path(source.status),
         statuses=source.statuses,
         attributes={label: Path.of(path) for label, path in source.attributes.items()},
     )
 
 
-def guard(source: Source) -> signing.Keyed | signing.Shared:
+_USUAL_TIME = {"cloudevents": "time"}
+
+
+def guard(source: Source) -> signing.Keyed | shared.Shared:
     """Choose how the source proves itself; a rule that would let others through is refused."""
+    if isinstance(source.verify, UrlTokenRule):
+        return shared.url_token(source)
     secrets = tuple(secret.reveal() for secret in source.secrets)
     if source.verify is None or not secrets:
         lack = "secrets" if source.verify else "verify rule"
         raise ConfigurationError(
             f"The source {source.name} has no {lack}, so nothing would prove who sends; add one."
         )
-    match source.verify:
-        case HmacRule() as rule:
-            scheme = signing.Scheme(secrets, source.tolerance, rule.algorithm, rule.encoding)
-            return signing.Keyed(rule, scheme, signing.pieces(rule.signed))
-        case BearerRule() | BasicRule() as rule:
-            return signing.Shared(rule.scheme, secrets)
-        case other:
-            assert_never(other)
+    if isinstance(source.verify, HmacRule):
+        rule = source.verify
+        scheme = signing.Scheme(secrets, source.tolerance, rule.algorithm, rule.encoding)
+        return signing.Keyed(rule, scheme, signing.pieces(rule.signed))
+    return shared.Shared(source.verify, secrets)
+
+
+def _answer(source: Source) -> Reply | None:
+    if source.answer is None:
+        return None
+    kind = {"Content-Type": source.answer.content_type}
+    return Reply(source.answer.status, source.answer.body.encode(), kind)
 
 
 def _path(expression: str | None) -> Path | None:

@@ -211,16 +211,18 @@ class Dating:
 
     zone: tzinfo
     max_future: timedelta
+    formats: tuple[str, ...] = ("auto",)
 
     @classmethod
     def of(cls, source: Source) -> Self:
         # "UTC" must work on systems without a time zone database.
         zone = UTC if source.timezone == "UTC" else ZoneInfo(source.timezone)
-        return cls(zone, source.max_future)
+        return cls(zone, source.max_future, source.time_formats)
 
     def read(self, value: JSON, *, received_at: datetime) -> tuple[datetime | None, str]:
         """Fix the time of an event once; a time that cannot be believed makes it untimed."""
-        moment = moments.parse(value, zone=self.zone)
+        readings = (moments.parse_as(value, form, zone=self.zone) for form in self.formats)
+        moment = next((reading for reading in readings if reading is not None), None)
         if moment is None:
             return None, "Untimed: it carries no time that can be read."
         if moment > received_at + self.max_future:

@@ -1,10 +1,9 @@
 """Signatures: raw requests and secrets come in, judgements in constant time go out."""
 
-import binascii
 import hashlib
 import hmac
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -161,6 +160,10 @@ class Keyed:
     def verify(self, request: RawRequest, *, now: datetime) -> Genuine | Forged:
         return judge(self.scheme, self._claim(request, now=now), request, now=now)
 
+    def redact(self, request: RawRequest) -> RawRequest:
+        """Leave it whole: a signature is no secret."""
+        return request
+
     def _claim(self, request: RawRequest, *, now: datetime) -> Claim | Forged:
         header = single(request, self.rule.header)
         if isinstance(header, Forged):
@@ -211,34 +214,3 @@ def _miscounted(rule: HmacRule, count: int) -> str:
         return f"{rule.header} carries {count} signatures; the limit is {MAX_CANDIDATES}."
     prefix = f" that starts with `{rule.prefix}`" if rule.prefix else ""
     return f"{rule.header} carries no signature{prefix}."
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A configured secret that travels with the request; it proves nothing about the body."""
-
-    scheme: Literal["bearer", "basic"]
-    secrets: Sequence[bytes] = field(repr=False)
-
-    def verify(self, request: RawRequest, *, now: datetime) -> Genuine | Forged:
-        offered = self._offered(request)
-        if isinstance(offered, Forged):
-            decoy(request, now=now)
-            return offered
-        if known(self.secrets, offered):
-            return Genuine()
-        return Forged(f"The {self.scheme} secret is none of the {len(self.secrets)} configured.")
-
-    def _offered(self, request: RawRequest) -> bytes | Forged:
-        header = single(request, "Authorization")
-        if isinstance(header, Forged):
-            return header
-        scheme, _, value = header.partition(" ")
-        if scheme.lower() != self.scheme:
-            return Forged(f"The header Authorization is not of the scheme {self.scheme}.")
-        if self.scheme == "bearer":
-            return raw(value.strip())
-        try:
-            return b64decode(raw(value.strip()), validate=True)
-        except binascii.Error:
-            return Forged("The header Authorization does not carry base64 after the scheme.")

@@ -13,7 +13,7 @@ from decimal import Decimal
 from service.domain.errors import ConfigurationError
 from service.domain.events import AttributeValue, Fate, Statement
 from service.intake.providers import mapping, signing
-from service.intake.providers.base import Forged, Genuine, RawRequest
+from service.intake.providers.base import Forged, Genuine, Provider, RawRequest
 from service.intake.providers.mapping import JSON, Dating, Naming, Unreadable, shown
 from service.settings import Source
 
@@ -153,7 +153,7 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True)
-class Stripe:
+class Stripe(Provider):
     """One configured Stripe endpoint."""
 
     scheme: signing.Scheme

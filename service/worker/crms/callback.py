@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import orjson
 
+from service import tracing
 from service.domain.errors import ConfigurationError
 from service.domain.events import AttributeValue
 from service.settings import Destination
@@ -105,6 +106,7 @@ class Callback:
             "Idempotency-Key": key,
             **signed(key, body, key=self.key, at=self.clock()),
             **bearer,
+            **tracing.headers(),
         }
 
 

@@ -24,6 +24,31 @@ def test_what_is_encoded_is_decoded(ids: list[UUID], at: datetime) -> None:
     assert Work(tuple(ids), at) == wire.decode(wire.encode(ids, at))
 
 
+CONTEXT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TRACES = b'"traces":{"' + CONTEXT.encode() + b'":[0]}'
+
+
+@given(
+    st.lists(st.uuids(), min_size=1, max_size=MAX_IDS, unique=True),
+    st.lists(st.none() | st.integers(1, 9), min_size=MAX_IDS, max_size=MAX_IDS),
+)
+def test_the_traces_of_a_message_are_given_back(ids: list[UUID], numbers: list[int | None]) -> None:
+    traces = {
+        each: f"00-{number:032x}-{number:016x}-01"
+        for each, number in zip(ids, numbers, strict=False)
+        if number is not None
+    }
+    assert traces == wire.decode(wire.encode(ids, AT, traces)).traces
+
+
+def test_a_full_message_in_which_each_id_has_a_trace_of_its_own_fits() -> None:
+    ids = [UUID(int=number) for number in range(MAX_IDS)]
+    traces = {each: f"00-{each.int + 1:032x}-{1:016x}-01" for each in ids}
+    body = wire.encode(ids, AT, traces)
+    assert MAX_BYTES > len(body)
+    assert traces == wire.decode(body).traces
+
+
 def test_the_bytes_are_readable_and_stable() -> None:
     assert b'{"v":1,' + MOMENT + b"," + IDS + b"}" == wire.encode([ID], AT)
 
@@ -60,6 +85,27 @@ def test_a_time_without_a_zone_is_not_made() -> None:
         pytest.param(b"{}", id="no fields"),
         pytest.param(b'{"v":1,' + MOMENT + b"}", id="no ids"),
         pytest.param(b'{"v":1,' + MOMENT + b"," + IDS + b',"state":"paid"}', id="one field more"),
+        pytest.param(b'{"v":1,' + MOMENT + b"," + IDS + b',"traces":[]}', id="traces no object"),
+        pytest.param(
+            b'{"v":1,' + MOMENT + b"," + IDS + b"," + TRACES.replace(b"00-", b"ff-") + b"}",
+            id="trace unreadable",
+        ),
+        pytest.param(
+            b'{"v":1,' + MOMENT + b"," + IDS + b"," + TRACES.replace(b"[0]", b"0") + b"}",
+            id="places no list",
+        ),
+        pytest.param(
+            b'{"v":1,' + MOMENT + b"," + IDS + b"," + TRACES.replace(b"[0]", b"[1]") + b"}",
+            id="trace of no id",
+        ),
+        pytest.param(
+            b'{"v":1,' + MOMENT + b"," + IDS + b"," + TRACES.replace(b"[0]", b"[true]") + b"}",
+            id="place no number",
+        ),
+        pytest.param(
+            b'{"v":1,' + MOMENT + b"," + IDS + b"," + TRACES.replace(b"[0]", b"[0,0]") + b"}",
+            id="two traces of one id",
+        ),
         pytest.param(b'{"v":2,' + MOMENT + b"," + IDS + b"}", id="another version"),
         pytest.param(b'{"v":1,' + MOMENT + b',"ids":[]}', id="empty ids"),
         pytest.param(b'{"v":1,' + MOMENT + b',"ids":"x"}', id="ids no list"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.domain.moments import parse
+from service.domain.moments import parse, parse_as
 
 TEN = datetime(2026, 2, 1, 10, 0, tzinfo=UTC)
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -94,4 +94,65 @@ def test_what_python_writes_is_read_back_exactly(moment: datetime) -> None:
 @example(10**5000)
 def test_anything_at_all_gives_none_or_a_utc_moment_of_our_years(written: object) -> None:
     moment = parse(written)
+    assert moment is None or (moment.tzinfo is UTC and 2000 <= moment.year <= 2100)
+
+
+@pytest.mark.parametrize(
+    ("written", "form", "moment"),
+    [
+        ("2026-02-01T10:00:00Z", "auto", TEN),
+        (1769940000, "auto", TEN),
+        ("2026-02-01T13:00:00", "iso", TEN),
+        ("2026-02-01t10:00:00z", "iso", TEN),
+        (1769940000, "unix", TEN),
+        ("1769940000.5", "unix", TEN + timedelta(milliseconds=500)),
+        (1769940000123, "unix_ms", TEN + timedelta(milliseconds=123)),
+        ("1769940000123.5", "unix_ms", TEN + timedelta(microseconds=123500)),
+        ("01.02.2026 13:00", "%d.%m.%Y %H:%M", TEN),
+        (" 01.02.2026 13:00\n", "%d.%m.%Y %H:%M", TEN),
+        ("01/Feb/26 10:00 AM +0000", "%d/%b/%y %I:%M %p %z", TEN),
+        (20260201130000, "%Y%m%d%H%M%S", TEN),
+        ("2026-02-02", "%Y-%m-%d", TEN + timedelta(hours=11)),
+    ],
+)
+def test_a_configured_form_is_read_in_the_zone(
+    written: object, form: str, moment: datetime
+) -> None:
+    assert moment == parse_as(written, form, zone=MOSCOW)
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        (1769940000, "iso"),
+        ("1769940000", "iso"),
+        ("2026-02-01T10:00:00Z", "unix"),
+        (1769940000123, "unix"),
+        (9_999_999_999_999, "unix"),
+        ("99999999999999", "unix_ms"),
+        (1769940000, "unix_ms"),
+        (-1769940000, "unix"),
+        (1e300, "unix"),
+        (float("nan"), "unix"),
+        (True, "unix"),
+        (None, "iso"),
+        (["2026-02-01T10:00:00Z"], "iso"),
+        ("01.02.2026", "%d.%m.%Y %H:%M"),
+        ("01.02.1026 10:00", "%d.%m.%Y %H:%M"),
+        ("31.02.2026 10:00", "%d.%m.%Y %H:%M"),
+        ("01.01.0001 00:00 +2359", "%d.%m.%Y %H:%M %z"),
+        ("x" * 65, "%d.%m.%Y"),
+        ("0" * 100 + "1", "unix"),
+    ],
+)
+def test_another_form_than_the_configured_one_is_none(written: object, form: str) -> None:
+    assert parse_as(written, form, zone=MOSCOW) is None
+
+
+@given(
+    written=st.text(max_size=70) | st.integers() | st.floats() | st.none(),
+    form=st.sampled_from(["auto", "iso", "unix", "unix_ms", "%d.%m.%Y %H:%M:%S", "%Y%m%d %z"]),
+)
+def test_nothing_makes_a_form_raise(written: object, form: str) -> None:
+    moment = parse_as(written, form, zone=MOSCOW)
     assert moment is None or (moment.tzinfo is UTC and 2000 <= moment.year <= 2100)

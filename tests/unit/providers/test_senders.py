@@ -70,6 +70,40 @@ def test_a_generic_sample_takes_the_shape_of_the_source(items: str) -> None:
     assert [("1001", "evt-1", "picking")] == parsed(mapped(items=items), "fulfillment.picking")
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"format": "form"},
+        {"format": "form", "items": "events"},
+        {"format": "cloudevents"},
+        {"format": "cloudevents", "key": "data.id", "occurred_at": "data.at"},
+        {"format": "xml", "items": "events.event"},
+        {
+            "format": "xml",
+            "key": 'event."@id"',
+            "subject": {"ref": "event.order"},
+            "occurred_at": "event.at",
+            "status": 'event.state."#text"',
+            "attributes": {"vip": 'event.state."@vip"'},
+        },
+    ],
+)
+def test_a_generic_sample_is_written_in_the_format_of_the_source(rules: dict[str, Any]) -> None:
+    own = mapped(**rules)
+    assert [("1001", "evt-1", "picking")] == parsed(own, "fulfillment.picking")
+
+
+def test_a_sample_of_a_cloudevent_is_one_without_any_rule() -> None:
+    own = mapped(format="cloudevents", key=None, occurred_at=None)
+    assert [("1001", "/samples evt-1", "picking")] == parsed(own, "fulfillment.picking")
+
+
+@pytest.mark.parametrize("form", ["auto", "iso", "unix", "unix_ms", "%d.%m.%Y %H:%M"])
+def test_a_sample_writes_times_as_the_source_reads_them(form: str) -> None:
+    own = mapped(time_formats=[form, "iso"], timezone="Asia/Kolkata")
+    assert [("1001", "evt-1", "picking")] == parsed(own, "fulfillment.picking")
+
+
 def test_a_key_header_is_filled() -> None:
     rules = {"key": "header:X-Event-Id"}
     assert [("1001", "evt-1", "paid")] == parsed(mapped(**rules), "payment.paid")
@@ -112,6 +146,10 @@ def test_a_source_that_only_carries_facts_has_samples_too() -> None:
         (
             lambda: senders.sample(mapped(status="id.word"), "payment.paid", OCCASION),
             "Two paths of the source meet at 'id'",
+        ),
+        (
+            lambda: senders.sample(mapped(format="xml"), "payment.paid", OCCASION),
+            "all paths of the source must begin at one root element",
         ),
         (lambda: senders.sign(source(), b"", at=AT), "The source tested has no verify rule"),
         (lambda: senders.sign(source("acme"), b"", at=AT), "no simulated sender for the provider"),

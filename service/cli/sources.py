@@ -1,0 +1,97 @@
+"""`orderhook sources`: who sends to us, and why a webhook of theirs was refused."""
+
+from datetime import datetime
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from service import app
+from service.cli.context import Context, as_json, print_json, reading, wait_for
+from service.domain.refusals import clock
+from service.ops import sources as senders
+from service.ops.lookups import Body
+from service.settings import Settings
+
+
+@click.group(help="Who sends to us, and why webhooks were refused.")
+def sources() -> None: ...
+
+
+@sources.command("list", help="The configured senders, their addresses, and what came of them.")
+@as_json
+@click.pass_obj
+def list_(context: Context, *, as_json: bool) -> None:
+    body = wait_for(_list(context.load()))
+    if as_json:
+        print_json(body)
+        return
+    table = Table("source", "provider", "address", "accepted", "last", "refused", "last refused")
+    for item in body["items"]:
+        table.add_row(
+            item["name"],
+            item["provider"] or "",
+            escape(item["url"] or item["path"] or "any other name"),
+            f"{item['accepted']:,}",
+            _moment(item["accepted_at"]),
+            f"{item['refused']:,}",
+            _moment(item["refused_at"]),
+        )
+    Console().print(table)
+
+
+@sources.command(help="Why the last webhooks of a source were refused, and what to do about it.")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def refused(context: Context, *, name: str, as_json: bool) -> None:
+    body = wait_for(_refused(context.load(), name))
+    if as_json:
+        print_json(body)
+        return
+    console = Console(highlight=False)
+    if not body["items"]:
+        console.print(f"No refused request of {name} is remembered.", markup=False)
+    for reason, alike in _by_reason(body).items():
+        newest = alike[0]
+        console.print(
+            f"[bold]{newest['cause']}, {len(alike)} times[/], last at {_moment(newest['at'])}"
+        )
+        console.print(f"  {reason}", markup=False, soft_wrap=True)
+        console.print(f"  {newest['remedy']}", markup=False, soft_wrap=True)
+        for line in _evidence(newest):
+            console.print(f"    {line}", markup=False, soft_wrap=True)
+
+
+def _by_reason(body: Body) -> dict[str, list[Body]]:
+    """Alike ones together, the newest first."""
+    found: dict[str, list[Body]] = {}
+    for item in body["items"]:
+        found.setdefault(item["reason"], []).append(item)
+    return found
+
+
+def _evidence(item: Body) -> list[str]:
+    peer, size = item["peer"] or "nowhere", f"{item['body_bytes']:,} bytes"
+    lines = [
+        f"{item['method']} from {peer}, {size}, sha256 {item['body_sha256']}",
+        f"headers: {', '.join(item['headers']) or 'none'}",
+    ]
+    if item["skew_seconds"] is not None:
+        lines.append(f"the sender's clock is {clock(item['skew_seconds'])} of ours")
+    return lines
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%F %T}" if at else ""
+
+
+async def _list(settings: Settings) -> Body:
+    async with reading(settings) as pool:
+        return await senders.sources(pool, settings.sources, public_url=settings.server.public_url)
+
+
+async def _refused(settings: Settings, name: str) -> Body:
+    async with reading(settings) as pool:
+        return await senders.refused(pool, app.senders(settings), name)

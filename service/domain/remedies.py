@@ -1,0 +1,70 @@
+"""Why a dead letter is dead goes in; what that means and how to mend it come out, in sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.domain.verdict import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    summary: str
+    """What all dead letters of this reason have in common."""
+    remedy: str
+
+
+_REPLAY = (
+    "then replay its stored requests (`orderhook events replay`). "
+    "A plain redrive folds the event as it was read then, and it dies again."
+)
+
+EXPLANATIONS: Mapping[Reason, Explanation] = {
+    Reason.UNREADABLE: Explanation(
+        "The body could not be read in the format of its source.",
+        f"Compare the request with the source's format, items and key; mend the source, {_REPLAY}",
+    ),
+    Reason.UNMAPPED: Explanation(
+        "The event carries a word that its source does not map to a status of ours.",
+        "Add the word to the source's statuses (or map it to ignore), " + _REPLAY,
+    ),
+    Reason.UNRESOLVED_SUBJECT: Explanation(
+        "The event does not say which order it is about.",
+        "Mend subject.ref of the source, " + _REPLAY,
+    ),
+    Reason.POISON: Explanation(
+        "Folding the event failed, or ended its worker, each time it was tried alone.",
+        "Find the failure in the workers' log by the event's id; after the upgrade that "
+        "mends it, redrive. An event that is not worth it can be discarded.",
+    ),
+    Reason.REFUSED: Explanation(
+        "The destination refuses the change and would refuse it again.",
+        "Read the answer in the attempts; mend the destination's configuration, its "
+        "access rights or the record there, then redrive.",
+    ),
+    Reason.NOT_FOUND: Explanation(
+        "The destination has no record for the subject.",
+        "Create the record there, then redrive; or set on_missing to wait.",
+    ),
+    Reason.GONE: Explanation(
+        "The destination says that its address is gone for good.",
+        "Set the new url of the destination, reload, then redrive.",
+    ),
+    Reason.RETRIES_EXHAUSTED: Explanation(
+        "The destination kept failing until the limit of its retry rule.",
+        "See in the attempts what failed; when the destination is well again, redrive.",
+    ),
+    Reason.UNKNOWN_OUTCOME: Explanation(
+        "Nobody knows whether the destination took the change, and it cannot be asked.",
+        "Look at the record there: if it shows the status, discard; if not, redrive.",
+    ),
+}
+
+
+def explain(reason: str) -> Explanation:
+    """The reason in words; one of another release is shown as it is."""
+    if reason in set(Reason):
+        return EXPLANATIONS[Reason(reason)]
+    return Explanation(
+        f"This release does not know the reason {reason}.",
+        "Look at the summary; redrive with the release that wrote it.",
+    )

@@ -1,0 +1,153 @@
+"""One stored request in, read again; its events brought to what it says now, none doubled out.
+
+One transaction, in which every event leaves one bucket of the ledger for another.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from urllib.parse import unquote
+from uuid import UUID
+
+import structlog
+
+from service.domain import law, replay
+from service.domain.errors import DataRejected
+from service.domain.events import Event, Fate, Outcome, Statement, Subject
+from service.domain.lifecycle import LIFECYCLES
+from service.domain.replay import Choice, Plan, Stand
+from service.domain.verdict import Reason
+from service.intake.providers.base import Provider, RawRequest
+from service.settings import Source
+from service.store import events, replays, subjects
+from service.store.ids import new_id
+from service.store.pool import Connection
+from service.store.replays import Stored
+from service.worker.refold import refold
+
+log = structlog.get_logger()
+
+
+class Sender(Protocol):
+    """A configured source with the provider built for it."""
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def provider(self) -> Provider: ...
+
+
+Senders = Mapping[str, Sender]
+
+
+async def read_again(tx: Connection, senders: Senders, request_id: UUID, *, choice: Choice) -> bool:
+    """Bring the events of one request to what it says now; tells whether anything changed.
+
+    A value that PostgreSQL refuses leaves the request as it was.
+    """
+    stored = await replays.request(tx, request_id)
+    if stored is None or stored.source not in senders:
+        return False
+    said = _said(senders[stored.source], stored)
+    try:
+        async with replays.trying(tx):
+            return await _mend(tx, stored, said, choice=choice)
+    except DataRejected as error:
+        log.warning("replay_refused", request_id=str(request_id), reason=str(error))
+        return False
+
+
+async def _mend(
+    tx: Connection, stored: Stored, said: Sequence[Statement], *, choice: Choice
+) -> bool:
+    await replays.lock_own(tx, stored.id)
+    own = await replays.own(tx, stored.id)
+    # Before any event's place is looked at: the fold decides places under the subject's lock.
+    rows = await subjects.lock_present(tx, {name for event in own if (name := lands(event))})
+    if any(row.law > law.LAW for row in rows.values()):
+        return False
+    await replays.lock_letters(tx, [event.id for event in own])
+    plan = await _plan(tx, stored, own=own, said=said, choice=choice)
+    if plan.empty:
+        return False
+    landed = await _carry_out(tx, stored, plan)
+    left = {name for stand in _removed(plan) if not stand.dead and (name := lands(stand.event))}
+    await replays.mark_stale(tx, [rows[name].id for name in left & landed if name in rows])
+    await refold(
+        tx,
+        [rows[name] for name in sorted(left - landed) if name in rows],
+        because=[stand.event.id for stand in _removed(plan)],
+    )
+    return True
+
+
+async def _carry_out(tx: Connection, stored: Stored, plan: Plan) -> set[Subject]:
+    """Write the plan; tells which subjects the fold will come to because of it."""
+    await replays.take_out(tx, [stand.event.id for stand in _removed(plan)])
+    rewritten = {stand.event.id: statement for stand, statement in plan.rewrites}
+    suspects = [stand.event.id for stand, _ in plan.rewrites if stand.place == Reason.POISON]
+    await replays.rewrite(tx, rewritten, suspects=suspects)
+    accepted = {new_id(): statement for statement in plan.accepts}
+    fresh = await replays.accept(tx, stored, accepted)
+    why = replay.farewell(plan)
+    await events.decide(tx, {stand.event.id: (Outcome.DISCARDED, why) for stand in plan.discards})
+    owed = [*rewritten.values(), *(accepted[each] for each in fresh)]
+    made = (Event(stored.id, stored.source, one, stored.received_at) for one in owed)
+    return {name for event in made if (name := lands(event))}
+
+
+def _removed(plan: Plan) -> list[Stand]:
+    return [*(stand for stand, _ in plan.rewrites), *plan.discards]
+
+
+async def _plan(
+    tx: Connection,
+    stored: Stored,
+    *,
+    own: Sequence[Event],
+    said: Sequence[Statement],
+    choice: Choice,
+) -> Plan:
+    return replay.decide(
+        await replays.stands(tx, own),
+        said,
+        elsewhere=await replays.known(tx, stored.source, said),
+        choice=choice,
+    )
+
+
+async def foresee(tx: Connection, senders: Senders, request_id: UUID, *, choice: Choice) -> Plan:
+    """What `read_again` would do."""
+    stored = await replays.request(tx, request_id)
+    if stored is None or stored.source not in senders:
+        return Plan()
+    own = await replays.own(tx, request_id)
+    said = _said(senders[stored.source], stored)
+    return await _plan(tx, stored, own=own, said=said, choice=choice)
+
+
+def lands(event: Event) -> Subject | None:
+    """The subject an event is folded into, if it is."""
+    said = event.statement
+    folded = said.fate is Fate.FOLD and said.lifecycle in LIFECYCLES
+    return event.subject if folded else None
+
+
+def _said(sender: Sender, stored: Stored) -> Sequence[Statement]:
+    return sender.provider.parse(raw_request(stored))
+
+
+def raw_request(stored: Stored) -> RawRequest:
+    """The request as it was handed to the provider, but for what was not kept of it."""
+    tail = stored.path.removeprefix("/webhooks/").partition("/")[2]
+    return RawRequest(
+        method=stored.method,
+        path=stored.path,
+        query=stored.query,
+        headers=list(stored.headers.items()),
+        body=stored.body,
+        received_at=stored.received_at,
+        peer=stored.peer,
+        tail=unquote(tail),
+        id=stored.id,
+    )

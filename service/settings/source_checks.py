@@ -1,0 +1,237 @@
+"""Rules between the keys of a source: a valid table in, what does not fit together out."""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from service.domain.lifecycle import LIFECYCLES
+from service.settings.checks import Known, check_word, names
+from service.settings.models import (
+    BasicRule,
+    BearerRule,
+    HeaderRule,
+    HmacRule,
+    QueryRule,
+    Source,
+    UrlTokenRule,
+)
+from service.settings.problems import Issue, Place
+from service.settings.schema import suggest
+from service.settings.secrets import Secret
+
+MAPPING = ("items", "key", "occurred_at", "time_formats", "status", "attributes", "statuses")
+GENERIC_ONLY = ("verify", "handshake", "answer", "format", *MAPPING)
+
+
+def check_source(source: Source, known: Known) -> Iterator[Issue]:
+    yield from _check_provider(source, known)
+    by_url = _is_by_url(source, known)
+    if not source.secrets and not by_url:
+        yield Issue(
+            ("secrets",),
+            "Nothing would prove who sends: there is no secret.",
+            'Add one, as in secrets = ["env:NAME"].',
+        )
+    yield from _check_url_token(source, by_url=by_url)
+    if source.provider == "generic":
+        yield from _check_generic(source)
+    yield from _check_statuses(source)
+
+
+def _is_by_url(source: Source, known: Known) -> bool:
+    if source.provider == "generic":
+        return isinstance(source.verify, UrlTokenRule)
+    return source.provider in known.url_tokens
+
+
+def _check_url_token(source: Source, *, by_url: bool) -> Iterator[Issue]:
+    if by_url and source.url_token is None:
+        yield Issue(
+            ("url_token",),
+            "Nothing would prove who sends: there is no token in the URL.",
+            'Add it, as in url_token = "env:NAME"; make one with: openssl rand -hex 16',
+        )
+    if not by_url and source.url_token is not None:
+        yield Issue(
+            ("url_token",),
+            "Nothing reads this: the sender proves itself in another way.",
+            'Remove it; a generic source reads it with verify = { scheme = "url_token" }.',
+        )
+    for place, token in _tokens(source) if by_url else ():
+        if not is_token(token.reveal()):
+            yield Issue(
+                place,
+                "The token is not 128 bits of randomness in letters, digits, - and _.",
+                "Make one with: openssl rand -hex 16",
+            )
+
+
+def _tokens(source: Source) -> Iterator[tuple[Place, Secret]]:
+    if source.url_token is not None:
+        yield ("url_token",), source.url_token
+    for number, token in enumerate(source.secrets):
+        yield ("secrets", number), token
+
+
+def is_token(value: bytes) -> bool:
+    """Whether this may stand in a URL and holds 128 bits, if it was drawn at random."""
+    if re.fullmatch(rb"[A-Za-z0-9_-]{1,128}", value) is None or len(set(value)) < _FEWEST:
+        return False
+    letters = next(size for shape, size in _ALPHABETS if re.fullmatch(shape, value))
+    return len(value) * math.log2(letters) >= TOKEN_BITS
+
+
+TOKEN_BITS = 128
+_FEWEST = 8
+"""Fewer different characters are a pattern, not a random draw."""
+_ALPHABETS = (
+    (rb"[0-9]+", 10),
+    (rb"[0-9a-f]+|[0-9A-F]+", 16),
+    (rb"[0-9a-z_-]+|[0-9A-Z_-]+", 36),
+    (rb".+", 62),
+)
+
+
+def _check_generic(source: Source) -> Iterator[Issue]:
+    yield from _check_verify(source)
+    if source.subject.ref is None:
+        yield Issue(
+            ("subject", "ref"),
+            "A generic source must say where the order number is.",
+            'Add it, as in subject = { ref = "order.number" }.',
+        )
+    if source.format == "csv":
+        yield Issue(
+            ("format",),
+            "Reading CSV is not in this version yet.",
+            'Let the sender write "json", "form", "xml" or "cloudevents".',
+        )
+    if source.format == "cloudevents" and source.items is not None:
+        yield Issue(
+            ("items",),
+            "A CloudEvent is one event; its batches need no items.",
+            "Remove it, and point into data from the other keys.",
+        )
+
+
+def _check_provider(source: Source, known: Known) -> Iterator[Issue]:
+    yield from check_word(source.provider, ("provider",), known.providers, "provider")
+    for option in source.options:
+        declared = known.options.get(source.provider, ())
+        if option not in declared:
+            what = f"The provider {source.provider} has no such option."
+            yield Issue(("options", option), what, suggest(option, declared))
+    readable = MAPPING if source.provider in known.mapped else ()
+    for key in GENERIC_ONLY if source.provider != "generic" else ():
+        if key in source.model_fields_set and key not in readable:
+            yield Issue(
+                (key,),
+                f"Only the provider generic reads this; {source.provider} knows its sender.",
+                'Remove it, or write provider = "generic".',
+            )
+    yield from _check_translated(source, known)
+
+
+def _check_translated(source: Source, known: Known) -> Iterator[Issue]:
+    if source.provider != "generic" and source.provider in known.mapped and not source.statuses:
+        yield Issue(
+            ("statuses",),
+            "No word of the sender is translated, so every event would be unmapped.",
+            'Add them, as in statuses = { "order.paid" = "payment.paid" }.',
+        )
+
+
+def _check_verify(source: Source) -> Iterator[Issue]:
+    match source.verify:
+        case None:
+            yield Issue(
+                ("verify",),
+                "A generic source must say how its sender proves itself.",
+                'Add it, as in verify = { scheme = "hmac", header = "X-Signature" }.',
+            )
+        case HmacRule() as rule:
+            yield from _check_template(rule)
+        case BearerRule() | HeaderRule() | QueryRule():
+            shape = "The secret holds spaces or characters that no header or URL can carry."
+            yield from _check_shape(source.secrets, rb"[!-~]+", shape)
+        case BasicRule():
+            yield from _check_shape(
+                source.secrets, rb"[^:]*:.*", "The secret is not user:password."
+            )
+        case UrlTokenRule():
+            pass
+        case other:
+            assert_never(other)
+
+
+def _check_template(rule: HmacRule) -> Iterator[Issue]:
+    used = re.findall(r"\{(\w*)\}", rule.signed)
+    if "body" not in used:
+        yield Issue(
+            ("verify", "signed"),
+            "The signature would not cover the body.",
+            'Write what the sender signs, as in "{timestamp}.{body}".',
+        )
+    for word in sorted(set(used) - {"body", "timestamp"}):
+        yield Issue(
+            ("verify", "signed"),
+            f"There is no {{{word}}} to fill in.",
+            "What can be signed is {body} and {timestamp}.",
+        )
+    if ("timestamp" in used) != (rule.timestamp_header is not None):
+        yield Issue(
+            ("verify", "signed" if "timestamp" in used else "timestamp_header"),
+            "{timestamp} in signed and timestamp_header belong together.",
+            "Give both, or neither: a time that is not signed could be changed by anybody.",
+        )
+
+
+def _check_shape(secrets: Iterable[Secret], pattern: bytes, what: str) -> Iterator[Issue]:
+    for number, secret in enumerate(secrets):
+        if re.fullmatch(pattern, secret.reveal(), re.DOTALL) is None:
+            yield Issue(("secrets", number), what, "Mend the value the reference leads to.")
+
+
+def _check_statuses(source: Source) -> Iterator[Issue]:
+    lifecycle = LIFECYCLES.get(source.subject.lifecycle)
+    if lifecycle is None:
+        place = ("subject", "lifecycle")
+        yield from check_word(source.subject.lifecycle, place, LIFECYCLES, "lifecycle")
+        return
+    if source.provider == "generic":
+        yield from _check_status_keys(source)
+    for word, target in source.statuses.items():
+        lane, _, status = target.partition(".")
+        if target != "ignore" and lifecycle.find(lane, status) is None:
+            choices = [*names(lifecycle), "ignore"]
+            what = f"{target!r} is no lane.status of the lifecycle {lifecycle.name}."
+            yield Issue(("statuses", word), what, _choice(target, choices))
+
+
+def _check_status_keys(source: Source) -> Iterator[Issue]:
+    if source.status is None and not source.attributes and not source.statuses:
+        yield Issue(
+            ("status",),
+            "The source would state nothing: it reads neither a status nor attributes.",
+            'Add a JMESPath, as in status = "state".',
+        )
+    if source.status is not None and not source.statuses:
+        yield Issue(
+            ("statuses",),
+            "No word of the sender is translated, so every event would be unmapped.",
+            'Add them, as in statuses = { PICKING = "fulfillment.picking" }.',
+        )
+    if source.status is None and source.statuses:
+        yield Issue(
+            ("status",),
+            "statuses is given, but not where the sender's word is.",
+            'Add a JMESPath, as in status = "state".',
+        )
+
+
+def _choice(word: str, choices: Iterable[str]) -> str:
+    """Like suggest; where nothing is close, the lane's statuses rather than all there are."""
+    lane = word.partition(".")[0]
+    near = [choice for choice in choices if choice.partition(".")[0] == lane]
+    return suggest(word, near or choices)

@@ -1,0 +1,99 @@
+"""Jobs: long work over many rows, taken stride by stride under a lease that is the due time."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import asyncpg
+
+from service.store import ids, sql
+from service.store.pool import Connection
+
+SQL = sql.load("jobs")
+
+LEASE = timedelta(seconds=30)
+"""Longer than any stride and the pause behind it; a job of a dead process goes on after it."""
+
+Kind = Literal["redrive", "discard", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: UUID
+    kind: Kind
+    actor: str
+    request: Mapping[str, Any]
+    """What was asked for, as its kind understands it."""
+    rate: int
+    """Rows per second."""
+    state: Literal["queued", "running", "finished", "failed"]
+    due_at: datetime | None
+    """When another process may take it over; the fence of who runs it now."""
+    cursor: str | None
+    matched: int
+    done: int
+    skipped: int
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+async def add(  # noqa: PLR0913
+    tx: Connection,
+    kind: Kind,
+    *,
+    actor: str,
+    request: Mapping[str, Any],
+    rate: int,
+    matched: int,
+    mine: bool = False,
+) -> Job:
+    """Put a job in line; with `mine` it is claimed already, by whoever adds it."""
+    lease = LEASE if mine else None
+    row = await tx.fetchrow(
+        SQL["add"], ids.new_id(), kind, actor, dict(request), rate, matched, lease
+    )
+    return _job(row)
+
+
+async def claim(tx: Connection, kinds: Collection[str]) -> Job | None:
+    """Take the job that waits longest, or whose process died."""
+    row = await tx.fetchrow(SQL["claim"], list(kinds), LEASE)
+    return _job(row) if row else None
+
+
+async def hold(tx: Connection, job: Job) -> Job | None:
+    """Lock a claimed job for one stride; None when another process has taken it over."""
+    row = await tx.fetchrow(SQL["hold"], job.id, job.due_at)
+    return _job(row) if row else None
+
+
+async def advance(tx: Connection, job: Job, *, cursor: str | None, done: int, skipped: int) -> Job:
+    """Note a stride in the transaction that took it, and renew the lease."""
+    return _job(await tx.fetchrow(SQL["advance"], job.id, cursor, done, skipped, LEASE))
+
+
+async def finish(tx: Connection, job: Job, *, done: int, skipped: int) -> Job:
+    """End the job; what it matched and did not do counts as skipped."""
+    return _job(await tx.fetchrow(SQL["finish"], job.id, done, skipped))
+
+
+async def fail(tx: Connection, job: Job, *, error: str) -> None:
+    await tx.execute(SQL["fail"], job.id, job.due_at, error)
+
+
+async def release(tx: Connection, job: Job) -> None:
+    """Let another process go on at once."""
+    await tx.execute(SQL["release"], job.id, job.due_at)
+
+
+async def read(tx: Connection, job_id: UUID) -> Job | None:
+    row = await tx.fetchrow(SQL["read"], job_id)
+    return _job(row) if row else None
+
+
+def _job(row: asyncpg.Record | None) -> Job:
+    assert row is not None
+    return Job(**row)

@@ -1,0 +1,41 @@
+-- add --
+INSERT INTO jobs (id, kind, actor, request, rate, matched, state, due_at)
+VALUES ($1, $2, $3, $4, $5, $6,
+        CASE WHEN $7::interval IS NULL THEN 'queued' ELSE 'running' END,
+        now() + COALESCE($7::interval, interval '0'))
+RETURNING *
+
+-- claim --
+UPDATE jobs SET state = 'running', due_at = now() + $2::interval
+WHERE id = (
+    SELECT id FROM jobs
+    WHERE due_at <= now() AND kind = ANY($1::text[])
+    ORDER BY due_at LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING *
+
+-- hold --
+-- The due time is the fence: whoever claimed the job meanwhile has moved it.
+SELECT * FROM jobs WHERE id = $1 AND due_at = $2 FOR UPDATE
+
+-- advance --
+UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, due_at = now() + $5::interval
+WHERE id = $1
+RETURNING *
+
+-- finish --
+UPDATE jobs SET state = 'finished', cursor = NULL, due_at = NULL, finished_at = now(),
+                done = done + $2, skipped = GREATEST(skipped + $3, matched - done - $2)
+WHERE id = $1
+RETURNING *
+
+-- fail --
+UPDATE jobs SET state = 'failed', due_at = NULL, finished_at = now(), error = $3
+WHERE id = $1 AND due_at = $2
+
+-- release --
+UPDATE jobs SET due_at = now() WHERE id = $1 AND due_at = $2
+
+-- read --
+SELECT * FROM jobs WHERE id = $1

@@ -1,0 +1,38 @@
+"""Sources and destinations behind `/api/v1`, as they are configured at this moment."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from service.domain.errors import NotFound
+from service.domain.keys import clean_text
+from service.ops import sources
+from service.ops.sources import Configured
+from service.store.pool import Pool
+from service.web import query
+from service.web.api import answer
+from service.web.problems import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    pool: Pool
+    configured: Configured
+
+    async def sources(self, request: web.Request) -> web.Response:
+        query.parameters(request, ())
+        known = {name: sender.source for name, sender in self.configured.senders().items()}
+        public_url = self.configured.public_url
+        return answer(await sources.sources(self.pool, known, public_url=public_url))
+
+    async def refusals(self, request: web.Request) -> web.Response:
+        query.parameters(request, ())
+        name = clean_text(request.match_info["name"], limit=40) or ""
+        try:
+            return answer(await sources.refused(self.pool, self.configured.senders(), name))
+        except NotFound as error:
+            raise Refused(404, str(error)) from None
+
+    async def destinations(self, request: web.Request) -> web.Response:
+        query.parameters(request, ())
+        return answer(await sources.destinations(self.pool, self.configured.destinations()))

@@ -1,0 +1,131 @@
+"""The gauges on a real PostgreSQL count what there is, up to a cap, and nothing that is gone."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from prometheus_client import REGISTRY
+
+from service.ops import gauges
+from service.store import gauges as counted
+from service.store import partitions, pool
+from service.store.ids import new_id
+from service.store.pool import Pool
+from tests.owed import owe
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+async def db(database: str) -> AsyncIterator[Pool]:
+    async with pool.opened(database, size=2) as opened:
+        yield opened
+
+
+def sample(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(f"orderhook_{name}", labels)
+
+
+async def bury(db: Pool, destination: str | None, reason: str, *, resolved: bool = False) -> None:
+    async with pool.session(db) as connection:
+        await connection.execute(
+            """
+            INSERT INTO dead_letters (id, kind, event_id, subject_id, destination, reason, summary,
+                                      resolved_at)
+            VALUES ($1, $2, $3, $4, $5, $6, '', CASE WHEN $7 THEN now() END)
+            """,
+            new_id(),
+            "sync" if destination else "event",
+            None if destination else new_id(),
+            new_id().int % 2**31 if destination else None,
+            destination,
+            reason,
+            resolved,
+        )
+
+
+async def sync(db: Pool, destination: str, state: str, *subjects: int) -> None:
+    async with pool.session(db) as connection:
+        await connection.execute(
+            """
+            INSERT INTO syncs (subject_id, destination, state, desired_version, due_at)
+            SELECT id, $2, $3, 1, CASE WHEN $3 IN ('synced', 'dead') THEN NULL ELSE now() END
+            FROM unnest($1::bigint[]) AS id
+            """,
+            subjects,
+            destination,
+            state,
+        )
+
+
+async def look(db: Pool, destinations: Sequence[str] = ("crm", "wms")) -> None:
+    await gauges.look_at_tables(db, destinations)
+
+
+async def test_what_is_owed_to_the_fold_is_counted_by_priority(db: Pool) -> None:
+    async with pool.session(db) as connection:
+        await owe(connection, 3)
+        await owe(connection, 2, priority=9, published=0.0)
+    await look(db)
+    found = {name: sample("outbox_entries", priority=name) for name in ("high", "live", "backlog")}
+    assert {"high": 0, "live": 3, "backlog": 2} == found
+    assert 0 == sample("outbox_oldest_seconds", priority="high")
+    oldest = sample("outbox_oldest_seconds", priority="live")
+    assert oldest is not None
+    assert 0 <= oldest < 60
+
+
+async def test_a_count_stops_at_its_cap(db: Pool) -> None:
+    async with pool.session(db) as connection:
+        await owe(connection, 10)
+        rows = await connection.fetch(counted.SQL["outbox"], [5], 4)
+    assert [4] == [row["entries"] for row in rows]
+
+
+async def test_syncs_are_counted_by_destination_and_state(db: Pool) -> None:
+    await sync(db, "crm", "pending", 1, 2, 3)
+    await sync(db, "crm", "no_record", 4)
+    await sync(db, "crm", "synced", 5, 6)
+    await sync(db, "gone", "pending", 7)
+    await look(db)
+    assert 3 == sample("syncs_owed", destination="crm", state="pending")
+    assert 1 == sample("syncs_owed", destination="crm", state="no_record")
+    assert 0 == sample("syncs_owed", destination="wms", state="pending")
+    assert sample("syncs_owed", destination="gone", state="pending") is None
+    await look(db, ["wms"])
+    assert sample("syncs_owed", destination="crm", state="pending") is None
+
+
+async def test_open_dead_letters_are_counted_by_kind_destination_and_reason(db: Pool) -> None:
+    await bury(db, None, "unmapped")
+    await bury(db, None, "unmapped", resolved=True)
+    await bury(db, "crm", "refused")
+    await bury(db, "crm", "refused")
+    await bury(db, "gone", "refused")
+    await look(db)
+    assert 1 == sample("dead_letters_open", kind="event", destination="", reason="unmapped")
+    assert 2 == sample("dead_letters_open", kind="sync", destination="crm", reason="refused")
+    assert sample("dead_letters_open", kind="sync", destination="gone", reason="refused") is None
+
+
+async def test_days_with_partitions_are_counted_by_what_stands_there(db: Pool) -> None:
+    await look(db)
+    assert -1 == sample("partition_days_ahead")
+    await partitions.ensure(db)
+    await look(db)
+    assert 7 == sample("partition_days_ahead")
+
+
+async def test_a_plan_walks_indexes_and_no_table(db: Pool) -> None:
+    """Each is read every ten seconds, whatever has piled up."""
+    async with pool.session(db) as connection:
+        await connection.execute("SET enable_seqscan = off")
+        plans = [
+            await connection.fetch(f"EXPLAIN {counted.SQL['syncs']}", ["crm"], 10),
+            await connection.fetch(f"EXPLAIN {counted.SQL['dead_events']}", ["unmapped"], 10),
+            await connection.fetch(f"EXPLAIN {counted.SQL['dead_syncs']}", ["crm"], ["gone"], 10),
+            await connection.fetch(f"EXPLAIN {counted.SQL['outbox']}", [5], 10),
+        ]
+    for plan in plans:
+        text = "\n".join(row[0] for row in plan)
+        assert "Index" in text
+        assert "Seq Scan" not in text
