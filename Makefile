@@ -18,7 +18,8 @@ run: $(VENV)/.runtime ## Run the gateway, relay and worker with ./orderhook.toml
 	@$(BIN)/orderhook run all $(ARGS)
 
 test: $(VENV)/.dev ## All tests but the long ones; brings PostgreSQL and RabbitMQ itself
-	@$(PYTEST) -m "not long" $(ARGS) tests/unit tests/contract tests/integration tests/acceptance
+	@$(PYTEST) -m "not long" -n 2 $(ARGS) tests/unit tests/contract tests/integration
+	@$(PYTEST) -m "not long" $(ARGS) tests/acceptance
 
 test-unit: $(VENV)/.dev ## The tests that need no server
 	@$(PYTEST) -m "not long" $(ARGS) tests/unit
