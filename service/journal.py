@@ -1,10 +1,10 @@
 """The lines that tell the road of a request: whoever knows its id finds every station by it.
 
-The first one is the listener's own `request`, to which the intake adds what became of it.
 Lines are shared where much happens at once. What is listed in them is bounded, never left out: what
 does not fit into one line goes into the next.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
@@ -15,12 +15,38 @@ import structlog
 log = structlog.get_logger()
 
 ROWS = 20
-"""Subjects or syncs in one line."""
+"""Requests, subjects or syncs in one line."""
+MOMENT = 0.1
 IDS = 20
 """Ids listed of one row; the others are counted."""
 
 T = TypeVar("T")
 Row = dict[str, object]
+
+
+class Accepted:
+    """Requests and those of their events that were new, after the commit.
+
+    A line for each commit would cost more than all else that is told while accepting: what comes
+    within a moment shares one.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[str]] = {}
+
+    def note(self, request_id: UUID, event_ids: Sequence[UUID]) -> None:
+        if not event_ids:
+            return
+        if not self._rows:
+            asyncio.get_running_loop().call_later(MOMENT, self.flush)
+        self._rows[str(request_id)] = listed(event_ids)
+        if len(self._rows) >= ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._rows:
+            log.info("accepted", requests=self._rows)
+            self._rows = {}
 
 
 def folded(rows: Iterable[Row]) -> None:

@@ -242,7 +242,11 @@ def tidy(
 ) -> structlog.types.EventDict:
     """Bound every field and escape what could forge a line or repaint a terminal."""
     trace = event.get("exception")
-    clean = {key: _clean(value) for key, value in event.items()}
+    # Most values are short plain text: asked first, because this is done for every request.
+    clean = {
+        key: clean_text(value) if type(value) is str else _clean(value)
+        for key, value in event.items()
+    }
     if isinstance(trace, str):
         lines = trace[-LONGEST_TRACE:].splitlines()
         clean["exception"] = "\n".join(clean_text(line) for line in lines)

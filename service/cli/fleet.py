@@ -12,6 +12,7 @@ from pathlib import Path
 
 import orjson
 import structlog
+from prometheus_client import multiprocess
 
 from service import app
 from service.app import Options
@@ -101,6 +102,8 @@ class Fleet:
             self._ready_file(number).unlink(missing_ok=True)
             child = self._children[number] = await self._start(number)
             await _until_ended(child, stop)
+            if child.returncode is not None:
+                multiprocess.mark_process_dead(child.pid, str(self._folder))
             was_ready = was_ready or self._ready_file(number).exists()
             if stop.is_set():
                 return

@@ -3,14 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
-from service import supervisor, telemetry, tracing
+from service import journal, supervisor, telemetry, tracing
 from service.domain import keys
 from service.domain.errors import DataRejected, StoreUnavailable
 from service.domain.events import Event, Fate, Statement
@@ -50,8 +50,6 @@ class Receipt:
 
     events: int
     duplicates: int
-    fresh: Sequence[UUID] = field(default=(), compare=False)
-    """The events that were not known before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +68,7 @@ class GroupCommit:
         self._lease = lease
         self._waiting: deque[Waiter] = deque()
         self._arrived = asyncio.Event()
+        self._journal = journal.Accepted()
 
     async def submit(self, arrival: Arrival) -> Receipt:
         """Return when the request is durable; StoreUnavailable when that is not known in time."""
@@ -96,6 +95,7 @@ class GroupCommit:
                     await self._rest(stop)
         finally:
             watch.cancel()
+            self._journal.flush()
 
     async def _rest(self, stop: asyncio.Event) -> None:
         self._arrived.clear()
@@ -138,7 +138,7 @@ class GroupCommit:
                 raise
         else:
             for waiter in batch:
-                _settle(waiter, accepted)
+                self._journal.note(waiter.arrival.id, _settle(waiter, accepted))
 
     async def _store(self, arrivals: Sequence[Arrival]) -> Accepted:
         telemetry.BATCH.observe(len(arrivals))
@@ -183,11 +183,13 @@ def _is_bare(arrival: Arrival) -> bool:
     return not arrival.path and not arrival.headers
 
 
-def _settle(waiter: Waiter, accepted: Accepted) -> None:
+def _settle(waiter: Waiter, accepted: Accepted) -> list[UUID]:
+    """Tell one waiter; returns those of its events that were not known before."""
     events = waiter.arrival.events
+    fresh = [event.id for event in events if event.id in accepted.fresh]
     if not waiter.receipt.done():
-        fresh = tuple(event.id for event in events if event.id in accepted.fresh)
-        waiter.receipt.set_result(Receipt(len(events), len(events) - len(fresh), fresh))
+        waiter.receipt.set_result(Receipt(len(events), len(events) - len(fresh)))
+    return fresh
 
 
 def _fail(waiter: Waiter, error: Exception) -> None:

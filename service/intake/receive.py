@@ -11,7 +11,7 @@ from typing import assert_never
 import orjson
 import structlog
 
-from service import journal, telemetry, tracing
+from service import telemetry, tracing
 from service.domain.errors import StoreUnavailable
 from service.domain.events import Event
 from service.intake.admission import Rates, is_allowed
@@ -120,9 +120,6 @@ class Intake:
         duplicate = 0 < receipt.events == receipt.duplicates
         outcome = "duplicate" if duplicate else "accepted"
         telemetry.REQUESTS.labels(arrival.source, outcome).inc()
-        # A line of its own would be the dearest part of accepting; the listener's has room.
-        fresh = journal.listed(receipt.fresh)
-        structlog.contextvars.bind_contextvars(outcome=outcome, event_ids=fresh)
         mark = {"Orderhook-Duplicate": "true"} if duplicate else {}
         if demanded is not None:
             return replace(demanded, headers={**demanded.headers, **mark})

