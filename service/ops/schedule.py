@@ -18,7 +18,7 @@ from service.supervisor import Supervisor
 log = structlog.get_logger()
 
 PARTITIONS_EVERY = 3600.0
-TALLIES_EVERY = 2.0
+TALLIES_EVERY = 0.5
 GAUGES_EVERY = 10.0
 PULSE_EVERY = 0.25
 
