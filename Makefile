@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest -rs
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-unit test-long check fmt clean
+.PHONY: help demo run test test-unit test-long check bench fmt clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(VENV)/.dev ## Format, lint, types, layers and unit tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(PYTEST) -m "not long" -q $(ARGS) tests/unit
+
+bench: $(VENV)/.dev ## Measure what durable acceptance costs beside a bare handler, as ratios
+	@$(BIN)/python -m tests.bench.accept
 
 fmt: $(VENV)/.dev ## Format the code and mend what lint can mend
 	@$(BIN)/ruff format .
