@@ -79,7 +79,7 @@ def _evidence(item: Body) -> list[str]:
         f"headers: {', '.join(item['headers']) or 'none'}",
     ]
     if item["skew_seconds"] is not None:
-        lines.append(f"the sender's clock is {clock(item['skew_seconds'])} of ours")
+        lines.append(f"the sender's clock is {clock(item['skew_seconds'])} ours")
     return lines
 
 

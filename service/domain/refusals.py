@@ -48,7 +48,7 @@ def explain(reason: str, *, source: str) -> Told:
 
 def clock(seconds: float) -> str:
     """A difference of clocks for people: the sender's minus ours."""
-    return f"{abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
+    return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"
 
 
 REMEDIES = {
