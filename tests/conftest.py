@@ -9,11 +9,22 @@ from typing import Any
 
 import aio_pika
 import pytest
+from hypothesis import HealthCheck, settings
 
 from service.broker.topology import Topology
 from service.store import migrate
 from tests import servers
 from tests.rabbitmq import Rabbit
+
+# Hypothesis judges what is right here, not how fast a busy machine is; a change is judged by the
+# same examples on every run, and at a developer's desk by new ones.
+settings.register_profile(
+    "orderhook",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("orderhook")
 
 TEMPLATE = "template_orderhook"
 LEFT_OUT = pytest.StashKey[dict[str, int]]()

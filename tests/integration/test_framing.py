@@ -130,7 +130,7 @@ async def test_hostile_bytes_get_their_exact_answer(status: int, raw: bytes) -> 
 async def test_no_answer_repeats_the_senders_bytes(raw: bytes) -> None:
     async with reception.opened() as desk:
         heard = await desk.hear(raw)
-    for telling in (b"Traceback", b"aiohttp", b"Python/", b"evil.example", b"aaaa", b"nobody"):
+    for telling in (b"Traceback", b"aiohttp", b"Python/", b"evil.example", b"a" * 16, b"nobody"):
         assert telling not in heard
 
 
