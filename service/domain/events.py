@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 AttributeValue = str | bool
@@ -30,10 +30,51 @@ class Subject(NamedTuple):
         )
 
 
+class Alias(NamedTuple):
+    """Another name of a subject, written `tracking:cdek=1234`; the type says whose name it is."""
+
+    type: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.type}={self.value}"
+
+
+class Revocation(NamedTuple):
+    """Names an event that is taken back; it may arrive before or after that event."""
+
+    source: str
+    dedupe_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount that moved, as exact decimal text in major units, never negative.
+
+    With an id (of the refund, of the payment) the last word on that id counts and the ids add up;
+    without one the amount is the sender's running total.
+    """
+
+    kind: Literal["paid", "refunded", "charged_back"]
+    amount: str
+    currency: str = ""
+    """ISO 4217 in capitals, where the sender tells."""
+    id: str | None = None
+
+
+class Lookup(NamedTuple):
+    """What a thin event only points at; a worker fetches it later, never before the answer."""
+
+    kind: str
+    """A word of the preset: `payment`, `order`."""
+    object_id: str
+
+
 class Fate(StrEnum):
     """What acceptance already knows will become of an event."""
 
     FOLD = "fold"
+    LOOK_UP = "look_up"
     IGNORED = "ignored"
     UNREADABLE = "unreadable"
     UNMAPPED = "unmapped"
@@ -57,19 +98,31 @@ class Outcome(StrEnum):
 class Statement:
     """One canonical statement found in a request, before it was accepted.
 
-    `dedupe_key` and `ref` hold at most 256 UTF-8 bytes; no text holds NUL or surrogates;
-    `occurred_at` is aware, UTC, in the years 2000-2100, or None when the sender gives no time.
+    `dedupe_key`, `ref`, `parcel` and alias values hold at most 256 UTF-8 bytes; no text holds NUL
+    or surrogates; `occurred_at` is aware, UTC, in the years 2000-2100, or None when the sender gives no time.
     """
 
     dedupe_key: str
     lifecycle: str = "order"
     scope: str = ""
     ref: str | None = None
+    parcel: str | None = None
+    """The parcel it is about, in the sender's own numbering; None: the whole subject."""
+    returns: bool = False
+    """Whether that parcel goes back to the merchant."""
+    aliases: tuple[Alias, ...] = ()
     lane: str | None = None
     status: str | None = None
     code: str = ""
+    """The sender's raw word for what happened."""
+    reason: str = ""
+    """The sender's raw word for why."""
     occurred_at: datetime | None = None
     attributes: dict[str, AttributeValue] = field(default_factory=dict)
+    money: tuple[Money, ...] = ()
+    revokes: Revocation | None = None
+    lookup: Lookup | None = None
+    """Set where the fate is `look_up`."""
     fate: Fate = Fate.FOLD
     note: str = ""
     """Why the fate is not `fold`, as a sentence."""

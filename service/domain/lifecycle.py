@@ -1,7 +1,7 @@
 """The lifecycles as data: lane statuses come in, one overall status goes out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal, assert_never
 
@@ -16,9 +16,31 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """How sums of money move a lane: what went back, against what was paid.
+
+    Where the lane shows `partly` and all of it went back, it shows `fully`; where a refund failed
+    after all (its sum is zero now), the lane goes back to `partly` or `restored`.
+    """
+
+    returned: str
+    paid: str
+    partly: str
+    fully: str
+    restored: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
+    """A strand of statuses that moves independently of the others."""
+
     name: str
     statuses: Mapping[str, Status]
+    partly: Mapping[str, str] = field(default_factory=dict)
+    """Shown while some parcels, not all, have come as far as the status it is found under."""
+    backward: Mapping[str, str] = field(default_factory=dict)
+    """What the status of a return parcel means for the lane; one that is not here means nothing."""
+    settlement: Settlement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +56,17 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """Flags a subject whose lanes contradict each other, under the same conditions as a Rule."""
+
+    flag: str
+    """A word for lists and metrics: `shipped_unpaid`."""
+    sentence: str
+    when: tuple[frozenset[str], ...]
+    unless: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Lifecycle:
     """Lanes, and the rules (first match wins) that make one overall status of them."""
 
@@ -41,6 +74,7 @@ class Lifecycle:
     lanes: Mapping[str, Lane]
     rules: tuple[Rule, ...]
     otherwise: str
+    alarms: tuple[Alarm, ...] = ()
 
     @property
     def overall_statuses(self) -> tuple[str, ...]:
