@@ -99,7 +99,8 @@ class Statement:
     """One canonical statement found in a request, before it was accepted.
 
     `dedupe_key`, `ref`, `parcel` and alias values hold at most 256 UTF-8 bytes; no text holds NUL
-    or surrogates; `occurred_at` is aware, UTC, in the years 2000-2100, or None when the sender gives no time.
+    or surrogates; `occurred_at` is aware, UTC, in the years 2000-2100, or None when the sender
+    gives no time.
     """
 
     dedupe_key: str
