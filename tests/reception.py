@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from service.intake.providers.base import RawRequest, Reply
+from service.intake.provider import RawRequest, Reply
 from service.settings import Address, Server
 from service.web.limits import Limits
 from service.web.listeners import listening

@@ -8,7 +8,7 @@ from service.broker.consumer import Consumer
 from service.broker.fast_path import FastPath
 from service.broker.recorder import Recorder
 from service.broker.relay import Relay
-from service.domain.routing import Route
+from service.domain.routing import PRIORITIES, Condition, Route
 from service.intake import refusals
 from service.intake.group_commit import GroupCommit
 from service.intake.providers import registry as providers
@@ -62,7 +62,16 @@ async def work(process: Process) -> None:
 
 
 def _routes(settings: Settings) -> list[Route]:
-    return [Route(route.sources, route.events, route.destinations) for route in settings.routes]
+    return [
+        Route(
+            route.sources,
+            route.events,
+            route.destinations,
+            when=Condition.of(route.when) if route.when is not None else None,
+            priority=PRIORITIES[route.priority],
+        )
+        for route in settings.routes
+    ]
 
 
 def _leases(rules: Mapping[str, Destination]) -> dict[str, timedelta]:

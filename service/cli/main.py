@@ -30,6 +30,7 @@ from service.domain.errors import (
     ConfigurationError,
     Conflict,
     DependencyUnavailable,
+    Misnamed,
     OrderhookError,
 )
 
@@ -93,9 +94,9 @@ for group in (orders.orders, events.events, dead.dead, attempts.attempts, source
 
 
 def exit_code(error: OrderhookError) -> int:
-    """2: the user mends the configuration; 3: something outside is missing or taken."""
+    """2: the user mends the configuration or the words; 3: something outside is missing or taken."""
     match error:
-        case ConfigurationError():
+        case ConfigurationError() | Misnamed():
             return 2
         case DependencyUnavailable() | Conflict():
             return 3

@@ -10,7 +10,7 @@ import click
 from service import app
 from service.cli.context import EXIT_NEGATIVE, Context, wait_for
 from service.domain.errors import ConfigurationError, DependencyUnavailable
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
 from service.sandbox import senders
 from service.sandbox.senders import Occasion
 from service.settings import Settings

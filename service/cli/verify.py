@@ -12,8 +12,8 @@ from service import app
 from service.cli.context import EXIT_NEGATIVE, Context, print_json
 from service.domain.errors import ConfigurationError
 from service.domain.events import Statement
+from service.intake.provider import Forged, Genuine, RawRequest, Undecided
 from service.intake.providers import registry
-from service.intake.providers.base import Forged, Genuine, RawRequest, Undecided
 from service.settings import Secret, Source
 from service.web.public import source_and_tail
 

@@ -7,7 +7,9 @@ OrderhookError
 │   └── BrokerUnavailable   RabbitMQ: entries stay owed in the outbox
 ├── DataRejected            PostgreSQL refuses the value itself; bisect, then quarantine
 ├── Conflict                another process already does this; one clear sentence, exit 3
-└── NotFound                there is no such thing; exit 1
+├── NotFound                there is no such thing; exit 1
+├── Declined                what stands already forbids it; 409, exit 1
+└── Misnamed                a word that does not exist here; 400, exit 2
 """
 
 
@@ -41,3 +43,11 @@ class Conflict(OrderhookError):
 
 class NotFound(OrderhookError):
     """What was asked for does not exist."""
+
+
+class Declined(OrderhookError):
+    """What was asked for contradicts what stands already; nothing was changed."""
+
+
+class Misnamed(OrderhookError):
+    """What was asked for uses a word that does not exist; the sentence names those that do."""

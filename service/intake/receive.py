@@ -16,8 +16,7 @@ from service.domain.errors import StoreUnavailable
 from service.domain.events import Event
 from service.intake.admission import Rates, is_allowed
 from service.intake.group_commit import GroupCommit, Receipt
-from service.intake.providers import signing
-from service.intake.providers.base import (
+from service.intake.provider import (
     Forged,
     Genuine,
     Provider,
@@ -27,6 +26,7 @@ from service.intake.providers.base import (
     Verification,
 )
 from service.intake.refusals import UNKNOWN, Refusals
+from service.intake.verification import signing
 from service.settings import Source
 from service.store.acceptance import Arrival
 from service.store.ids import new_id

@@ -11,7 +11,7 @@ import structlog
 
 from service.domain.errors import DataRejected, StoreUnavailable
 from service.domain.keys import clean_text
-from service.intake.providers.base import RawRequest
+from service.intake.provider import RawRequest
 from service.store import refusals
 from service.store.ids import new_id
 from service.store.pool import Pool

@@ -3,7 +3,7 @@
 import re
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,9 +11,9 @@ from uuid import UUID
 import orjson
 
 from service.domain.events import Subject
-from service.domain.law import State
+from service.domain.lifecycle import Lifecycle
 from service.store import lookups
-from service.store.lookups import EventFilter, EventRows, Row, SubjectFilter, SubjectRows
+from service.store.lookups import AnomalyFilter, EventFilter, EventRows, Row, SubjectFilter
 from service.store.pool import Pool
 
 Body = dict[str, Any]
@@ -36,27 +36,30 @@ class Page:
     cursor: str | None = None
 
 
-async def subjects(pool: Pool, wanted: SubjectFilter, page: Page) -> Body:
+async def subjects(
+    pool: Pool, wanted: SubjectFilter, page: Page, *, lifecycles: Mapping[str, Lifecycle]
+) -> Body:
     after = _subject_place(page.cursor) if page.cursor else None
-    rows = await lookups.subjects(pool, wanted, after=after, limit=page.limit + 1)
+    everywhere = replace(wanted, lifecycles=tuple(lifecycles))
+    rows = await lookups.subjects(pool, everywhere, after=after, limit=page.limit + 1)
     return _listed(
         rows,
         page,
-        show=_subject_item,
+        show=lambda row: subject_item(row, lifecycles),
         place=lambda row: [row["updated_at"].isoformat(), row["id"]],
     )
-
-
-async def subject(pool: Pool, name: Subject) -> Body | None:
-    """One subject with everything known about it, or None when nothing is."""
-    found = await lookups.subject(pool, name)
-    return _subject_body(found) if found else None
 
 
 async def events(pool: Pool, wanted: EventFilter, page: Page) -> Body:
     before = _event_place(page.cursor) if page.cursor else None
     rows = await lookups.events(pool, wanted, before=before, limit=page.limit + 1)
     return _listed(rows, page, show=_event_item, place=lambda row: [str(row["id"])])
+
+
+async def anomalies(pool: Pool, wanted: AnomalyFilter, page: Page) -> Body:
+    before = _event_place(page.cursor) if page.cursor else None
+    rows = await lookups.anomalies(pool, wanted, before=before, limit=page.limit + 1)
+    return _listed(rows, page, show=_anomaly, place=lambda row: [str(row["id"])])
 
 
 async def event(pool: Pool, event_id: UUID) -> Body | None:
@@ -127,7 +130,11 @@ def _event_place(cursor: str) -> UUID:
             raise BadCursor
 
 
-def _subject_item(row: Row) -> Body:
+def subject_item(row: Row, lifecycles: Mapping[str, Lifecycle]) -> Body:
+    """What a list tells of a subject, and a page of its own begins with."""
+    known = lifecycles.get(row["lifecycle"])
+    sentences = {alarm.flag: alarm.sentence for alarm in known.alarms} if known else {}
+    merged = row.get("into_ref") is not None
     return {
         "subject": str(_name(row)),
         "lifecycle": row["lifecycle"],
@@ -135,48 +142,9 @@ def _subject_item(row: Row) -> Body:
         "ref": row["ref"],
         "status": row["status"],
         "version": row["version"],
+        "flags": [{"flag": flag, "sentence": sentences.get(flag, "")} for flag in row["flags"]],
+        "merged_into": str(_name(row, "into_")) if merged else None,
         "updated_at": row["updated_at"],
-    }
-
-
-def _subject_body(found: SubjectRows) -> Body:
-    row = found.subject
-    state = State.from_json(row["state"]) if row["state"] is not None else State.empty()
-    return {
-        **_subject_item(row),
-        "lanes": state.lanes_view,
-        "parcels": [],
-        "attributes": state.attributes_view,
-        "aliases": [],
-        "syncs": [_sync(sync) for sync in found.syncs],
-        "history": [_step(step) for step in reversed(found.history)],
-    }
-
-
-def _sync(row: Row) -> Body:
-    return {
-        "destination": row["destination"],
-        "state": row["state"],
-        "desired": row["desired_version"],
-        "synced": row["synced_version"],
-        "remote_id": None,
-        "error": row["error"],
-        "attempts": row["attempts"],
-        "due_at": row["due_at"],
-    }
-
-
-def _step(row: Row) -> Body:
-    return {
-        "event_id": str(row["id"]),
-        "source": row["source"],
-        "lane": row["lane"],
-        "status": row["status"],
-        "occurred_at": row["occurred_at"],
-        "received_at": row["received_at"],
-        "outcome": row["outcome"],
-        "reason": row["reason"],
-        "actor": None,
     }
 
 
@@ -186,10 +154,12 @@ def _event_item(row: Row) -> Body:
         "request_id": str(row["request_id"]),
         "source": row["source"],
         "dedupe_key": row["dedupe_key"],
-        "subject": str(_name(row)) if row["ref"] is not None else None,
+        "subject": _about(row),
         "lifecycle": row["lifecycle"],
         "scope": row["scope"],
         "ref": row["ref"],
+        "parcel": row["parcel"],
+        "aliases": row["details"].get("aliases", []),
         "lane": row["lane"],
         "status": row["status"],
         "code": row["code"],
@@ -198,6 +168,34 @@ def _event_item(row: Row) -> Body:
         "attributes": row["attributes"],
         "outcome": row["outcome"],
         "reason": row["reason"],
+        "waiting": _waiting(row),
+    }
+
+
+def _about(row: Row) -> str | None:
+    """The subject an event names, or the one that took it in."""
+    if row["home_ref"] is not None:
+        return str(Subject(row["lifecycle"], row["home_scope"], row["home_ref"]))
+    return str(_name(row)) if row["ref"] is not None else None
+
+
+def _waiting(row: Row) -> Body | None:
+    """What an event waits for; past its deadline there is no `until`, but a link revives it."""
+    if row["waits_for"] is None:
+        return None
+    return {"aliases": row["waits_for"], "until": row["waits_until"]}
+
+
+def _anomaly(row: Row) -> Body:
+    return {
+        "id": str(row["id"]),
+        "at": row["at"],
+        "kind": row["kind"],
+        "source": row["source"],
+        "event_id": str(row["event_id"]) if row["event_id"] is not None else None,
+        "subject": str(_name(row)) if row["ref"] is not None else None,
+        "detail": row["detail"],
+        "ended_at": row["ended_at"],
     }
 
 
@@ -250,5 +248,5 @@ def _attempt(row: Row) -> Body:
     }
 
 
-def _name(row: Row) -> Subject:
-    return Subject(row["lifecycle"], row["scope"], row["ref"])
+def _name(row: Row, prefix: str = "") -> Subject:
+    return Subject(row[f"{prefix}lifecycle"], row[f"{prefix}scope"], row[f"{prefix}ref"])

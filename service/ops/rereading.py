@@ -13,10 +13,10 @@ import structlog
 from service.domain import law, replay
 from service.domain.errors import DataRejected
 from service.domain.events import Event, Fate, Outcome, Statement, Subject
-from service.domain.lifecycle import LIFECYCLES
+from service.domain.lifecycles import LIFECYCLES
 from service.domain.replay import Choice, Plan, Stand
 from service.domain.verdict import Reason
-from service.intake.providers.base import Provider, RawRequest
+from service.intake.provider import Provider, RawRequest
 from service.settings import Source
 from service.store import events, replays, subjects
 from service.store.ids import new_id

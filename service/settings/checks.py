@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from service.domain.lifecycle import LIFECYCLES, Lifecycle
+from service.domain.lifecycle import Lifecycle
+from service.domain.lifecycles import LIFECYCLES
+from service.settings.conditions import check_condition
 from service.settings.models import (
     Auth,
     Destination,
@@ -19,7 +21,6 @@ from service.settings.models import (
     Route,
     Server,
     SubjectRule,
-    Waiting,
 )
 from service.settings.problems import Issue, Place
 from service.settings.schema import suggest
@@ -47,9 +48,6 @@ LATER: tuple[tuple[type[Model], str, str], ...] = (
     (Destination, "shadow", "Shadow mode"),
     (Destination, "conflict", "Respecting changes made by a person"),
     (Destination, "objects", "Writing other objects than orders"),
-    (Route, "when", "Routing by the order's state"),
-    (Route, "priority", "Priority"),
-    (Waiting, "deadline", "Waiting for an order to become known"),
     (Retention, "requests", "Dropping what is settled"),
     (Retention, "keys", "Dropping dedupe keys"),
 )
@@ -173,6 +171,8 @@ def check_route(
         if name not in destinations:
             what = f"No destination is called {name!r}."
             yield Issue(("destinations", number), what, suggest(name, destinations))
+    if route.when is not None:
+        yield from check_condition(route.when)
 
 
 def names(lifecycle: Lifecycle) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, Strict
 
+from service.domain.routing import PriorityName
 from service.settings.secrets import Connection, Secret, connection
 from service.settings.values import (
     Address,
@@ -21,6 +22,7 @@ from service.settings.values import (
     OptionalExpression,
     OptionalUrl,
     Parameter,
+    Silence,
     Size,
     TimeFormat,
     Url,
@@ -364,6 +366,11 @@ class Source(Model):
         description="Secret tail of the URL, for senders that cannot sign.",
         examples=["env:WMS_URL_TOKEN"],
     )
+    silence: Silence = Field(
+        default="auto",
+        description="Hearing nothing for so long is an alarm; auto: what its rhythm says.",
+        examples=["2h"],
+    )
     verify: VerifyRule | None = Field(
         default=None,
         description="How a generic source proves that it sent the request.",
@@ -532,11 +539,13 @@ class Route(Model):
     )
     when: Expression | None = Field(
         default=None,
-        description="JMESPath over the order's state that must be true.",
+        description="JMESPath over the folded subject; the route applies while it is true.",
         examples=["attributes.vip"],
     )
-    priority: Literal["normal", "high"] = Field(
-        default="normal", description="Overtakes what is normal.", examples=["normal"]
+    priority: PriorityName = Field(
+        default="normal",
+        description="What waits for a destination goes out high first, low last.",
+        examples=["high"],
     )
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from service.domain.lifecycle import LIFECYCLES
+from service.domain.lifecycles import LIFECYCLES
 from service.settings.checks import Known, check_word, names
 from service.settings.models import (
     BasicRule,

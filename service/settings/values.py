@@ -4,13 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import jmespath
 from jmespath.functions import Functions
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from service.settings.problems import refusal
 
@@ -21,6 +22,7 @@ UNITS = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
 }
+QUIET_LEAST, QUIET_MOST = timedelta(minutes=1), timedelta(days=30)
 SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2}
 
 
@@ -57,6 +59,30 @@ def parse_duration(value: object) -> timedelta:
             'Write a whole number and a unit (ms, s, m, h, d) in quotes, as in "10m".',
         )
     return int(found[1]) * UNITS[found[2]]
+
+
+def parse_silence(value: object) -> Literal["auto", "off"] | timedelta:
+    """`auto`, `off`, or how long nothing may be heard."""
+    match value:
+        case "auto":
+            return "auto"
+        case "off":
+            return "off"
+        case _:
+            allowed = _duration(value)
+    if allowed is None or not QUIET_LEAST <= allowed <= QUIET_MOST:
+        raise refusal(
+            "This is neither a word for silence nor a duration from 1m to 30d.",
+            'Write "auto", "off" or how long nothing may be heard, as in "2h".',
+        )
+    return allowed
+
+
+def _duration(value: object) -> timedelta | None:
+    try:
+        return parse_duration(value)
+    except PydanticCustomError:
+        return None
 
 
 def parse_size(value: object) -> int:
@@ -223,6 +249,7 @@ NAME_REMEDY = "Take a lower-case letter, then up to 39 lower-case letters, digit
 
 Listen = Annotated[Address, PlainValidator(parse_address), PlainSerializer(str)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Silence = Annotated[Literal["auto", "off"] | timedelta, PlainValidator(parse_silence)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(parse_network)]
 Directory = Annotated[Path, BeforeValidator(parse_path)]

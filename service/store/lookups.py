@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from service.domain.events import Subject
+from service.domain.events import Alias
 from service.store import sql
 from service.store.pool import Connection, Pool, session, transaction
 
 SQL = sql.load("lookups")
 
 STATEMENT_TIMEOUT = "5s"
-MOST_HISTORY = 1000
 MOST_ATTEMPTS = 200
 
 Row = Mapping[str, Any]
@@ -25,6 +24,11 @@ class SubjectFilter:
     lifecycle: str | None = None
     status: str | None = None
     ref_prefix: str | None = None
+    flag: str | None = None
+    """A word of an alarm, or `any`."""
+    alias: Alias | None = None
+    lifecycles: Sequence[str] = ("order",)
+    """Where the alias is looked for, unless one lifecycle is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,11 @@ class EventFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class SubjectRows:
-    subject: Row
-    syncs: Sequence[Row]
-    history: Sequence[Row]
-    """The newest events first, at most `MOST_HISTORY`."""
+class AnomalyFilter:
+    kind: str | None = None
+    source: str | None = None
+    open: bool | None = None
+    """Only those that go on, or only those that ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +72,13 @@ async def subjects(
             wanted.lifecycle,
             wanted.status,
             wanted.ref_prefix,
+            wanted.flag,
+            *(wanted.alias or (None, None)),
+            [wanted.lifecycle] if wanted.lifecycle else list(wanted.lifecycles),
             at,
             row_id,
             limit,
         )
-
-
-async def subject(pool: Pool, name: Subject) -> SubjectRows | None:
-    async with _snapshot(pool) as tx:
-        for row in await _fetch(tx, "subject", *name):
-            return SubjectRows(
-                subject=row,
-                syncs=await _fetch(tx, "syncs", row["id"]),
-                history=await _fetch(tx, "history", *name, MOST_HISTORY),
-            )
-        return None
 
 
 async def events(
@@ -108,7 +104,8 @@ async def events(
 async def event(pool: Pool, event_id: UUID) -> EventRows | None:
     async with _snapshot(pool) as tx:
         for row in await _fetch(tx, "event", event_id):
-            name = (row["lifecycle"], row["scope"], row["ref"])
+            adopted = row["home_ref"] is not None
+            name = (row["lifecycle"], *_place(row, "home_" if adopted else ""))
             requests = await _fetch(tx, "request", row["request_id"])
             return EventRows(
                 event=row,
@@ -116,6 +113,20 @@ async def event(pool: Pool, event_id: UUID) -> EventRows | None:
                 attempts=await _fetch(tx, "attempts", *name, event_id, MOST_ATTEMPTS),
             )
         return None
+
+
+async def anomalies(
+    pool: Pool, wanted: AnomalyFilter, *, before: UUID | None, limit: int
+) -> Sequence[Row]:
+    """What was noticed last, first."""
+    async with _snapshot(pool) as tx:
+        return await _fetch(
+            tx, "anomalies", wanted.kind, wanted.source, wanted.open, before, limit
+        )
+
+
+def _place(row: Row, prefix: str) -> tuple[str, str]:
+    return row[f"{prefix}scope"], row[f"{prefix}ref"]
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from aiohttp import HttpVersion11, web
 
 from service import tracing
-from service.intake.providers.base import RawRequest, Reply
+from service.intake.provider import RawRequest, Reply
 from service.settings import Server
 from service.settings.values import NAME, Network
 from service.web import gate, health, limits, peers

@@ -13,7 +13,8 @@ from service.domain import law, routing
 from service.domain.errors import StoreUnavailable
 from service.domain.events import Event, Fate, Outcome, Subject
 from service.domain.law import Folded, State
-from service.domain.lifecycle import LIFECYCLES, overall
+from service.domain.lifecycle import overall
+from service.domain.lifecycles import LIFECYCLES
 from service.domain.routing import Route
 from service.domain.verdict import DeadLetter, Reason
 from service.store import dead_letters, outbox, subjects, syncs

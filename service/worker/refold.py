@@ -7,7 +7,8 @@ from uuid import UUID
 from service.domain import law
 from service.domain.events import Event, Subject
 from service.domain.law import State
-from service.domain.lifecycle import LIFECYCLES, overall
+from service.domain.lifecycle import overall
+from service.domain.lifecycles import LIFECYCLES
 from service.store import events, subjects, syncs
 from service.store.pool import Connection
 from service.store.subjects import Row, Saved, Step

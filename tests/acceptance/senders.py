@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import orjson
 
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
 from service.sandbox import senders
 from service.sandbox.senders import Occasion
 from service.settings import Source

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
 from service.store.embedded_programs import BIN, WHEEL
 from tests import servers
 from tests.acceptance import checker

@@ -9,7 +9,7 @@ import aiohttp
 import orjson
 import pytest
 
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
 from tests.acceptance import checker
 from tests.acceptance.reference import Said
 from tests.acceptance.senders import COURIER, STRIPE, WMS, Post, Witness, posts, stories, stripe

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from service.domain.events import Fate, Statement
 from service.domain.keys import body_key
-from service.domain.lifecycle import LIFECYCLES
-from service.intake.providers.base import Forged, Genuine, RawRequest, SignedRequest
+from service.domain.lifecycles import LIFECYCLES
+from service.intake.provider import Forged, Genuine, RawRequest, SignedRequest
 from service.intake.providers.registry import PRESETS, preset
 from service.sandbox import senders
 from service.settings import Secret, Source

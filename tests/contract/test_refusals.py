@@ -8,8 +8,8 @@ import pytest
 
 from service.domain import refusals
 from service.domain.refusals import Cause
+from service.intake.provider import Forged, RawRequest
 from service.intake.providers import registry
-from service.intake.providers.base import Forged, RawRequest
 from service.sandbox import senders
 from service.sandbox.senders import Occasion
 from service.settings import BearerRule, Secret, Source, SubjectRule

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.domain.errors import ConfigurationError, Conflict, StoreUnavailable
-from service.intake.providers.base import RawRequest, Reply
+from service.intake.provider import RawRequest, Reply
 from service.settings import Address, Server
 from service.web.limits import Limits
 from service.web.listeners import listening

@@ -12,9 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.intake.group_commit import GroupCommit
+from service.intake.provider import RawRequest, Reply
 from service.intake.providers import registry
-from service.intake.providers.base import RawRequest, Reply
-from service.intake.providers.generic import Generic
+from service.intake.providers.anyone.generic import Generic
 from service.intake.receive import Intake, Sender, Tallies
 from service.ops import ledger, schedule
 from service.sandbox import senders

@@ -12,8 +12,8 @@ import pytest
 
 from service.domain.errors import NotFound
 from service.intake.group_commit import GroupCommit
+from service.intake.provider import RawRequest
 from service.intake.providers import registry
-from service.intake.providers.base import RawRequest
 from service.intake.receive import Intake, Sender, Tallies
 from service.intake.refusals import MOST_SOURCES, Refusals, keeper
 from service.ops import sources

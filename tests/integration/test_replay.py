@@ -13,8 +13,8 @@ import pytest
 from service.domain.errors import NotFound
 from service.domain.routing import Route
 from service.intake.group_commit import GroupCommit
+from service.intake.provider import RawRequest
 from service.intake.providers import registry
-from service.intake.providers.base import RawRequest
 from service.intake.receive import Intake, Sender, Tallies
 from service.ops import ledger, replay
 from service.ops.jobs import Runner

@@ -342,7 +342,7 @@ def test_an_unknown_lifecycle_and_an_unknown_option_are_named(file: Path) -> Non
         ("[auth]\njwks_url = 'https://id.example.com/'", "auth.jwks_url"),
         (GENERIC + "format = 'csv'", "sources.wms.format"),
         (GENERIC + "subject.aliases = { x = 'y' }", "sources.wms.subject.aliases"),
-        (CALLBACK + "[[routes]]\ndestinations=['crm']\npriority='high'", "routes[0].priority"),
+        ("[retention]\nkeys = '90d'", "retention.keys"),
     ],
 )
 def test_what_this_version_lacks_is_said_and_not_ignored(file: Path, toml: str, where: str) -> None:
@@ -395,6 +395,79 @@ def test_a_route_that_can_never_apply_is_a_problem(file: Path) -> None:
         ("routes[0].sources[1]", "Known here: wms."),
         ("routes[0].events[0]", 'Did you mean "order.payment.*"?'),
     ]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "attributes.vip",
+        "to_number(attributes.amount) > `1000` && !(lanes.delivery)",
+        "contains(flags, 'shipped_unpaid') || length(flags[1:]) > `0`",
+        "parcels.delivery | contains(values(@), 'lost')",
+        "@.status == 'paid'",
+        "{a: lanes.payment, b: [scope, ref]}",
+        "sort_by(parcels.delivery.*, &at)",
+    ],
+)
+def test_a_route_takes_a_condition_over_the_folded_subject(file: Path, when: str) -> None:
+    route = f'[[routes]]\ndestinations = ["crm"]\npriority = "high"\nwhen = "{when}"'
+    (made,) = read(file, BASE + CALLBACK + route).routes
+    assert (when, "high") == (made.when, made.priority)
+
+
+@pytest.mark.parametrize(
+    ("when", "what", "remedy"),
+    [
+        ("attributes.", "does not compile", "Quote keys"),
+        ("number(attributes.amount) > `1`", "calls number()", "functions of the JMESPath"),
+        ("attribute.vip", "no 'attribute'", 'Did you mean "attributes"?'),
+        ("lanes.payment == 'paid' && vip", "no 'vip'", "Known here: attributes, flags,"),
+        ("@.lane", "no 'lane'", 'Did you mean "lanes"?'),
+        ("!attributes.vip", "belongs to the first name only", "as in !(attributes.vip)."),
+    ],
+)
+def test_a_condition_that_can_tell_nothing_is_a_problem_with_its_line(
+    file: Path, when: str, what: str, remedy: str
+) -> None:
+    problem = only(file, f'{BASE}{CALLBACK}[[routes]]\ndestinations = ["crm"]\nwhen = "{when}"')
+    assert ("routes[0].when", 13) == (problem.where, problem.line)
+    assert what in problem.what
+    assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize("words", ["urgent", "1"])
+def test_a_priority_is_one_of_three_words(file: Path, words: str) -> None:
+    route = f'[[routes]]\ndestinations = ["crm"]\npriority = "{words}"'
+    problem = only(file, BASE + CALLBACK + route)
+    assert ("routes[0].priority", "Write one of 'high', 'normal' or 'low'.") == (
+        problem.where,
+        problem.remedy,
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [("auto", "auto"), ("off", "off"), ("2h", timedelta(hours=2)), ("30d", timedelta(days=30))],
+)
+def test_silence_is_a_word_or_how_long_nothing_may_be_heard(
+    file: Path, written: str, read_as: object
+) -> None:
+    source = GENERIC.replace('status = "state"', f'status = "state"\nsilence = "{written}"')
+    assert read_as == read(file, BASE + source).sources["wms"].silence
+
+
+@pytest.mark.parametrize("written", ["never", "30s", "31d", "", "2"])
+def test_any_other_silence_is_a_problem(file: Path, written: str) -> None:
+    source = GENERIC.replace('status = "state"', f'status = "state"\nsilence = "{written}"')
+    problem = only(file, BASE + source)
+    assert "sources.wms.silence" == problem.where
+    assert "1m to 30d" in problem.what
+
+
+def test_waiting_has_a_deadline(file: Path) -> None:
+    assert timedelta(days=7) == read(file, BASE).waiting.deadline
+    text = BASE + "[waiting]\ndeadline = '2h'"
+    assert timedelta(hours=2) == read(file, text).waiting.deadline
 
 
 def test_a_short_api_secret_is_a_problem_outside_the_sandbox(file: Path) -> None:

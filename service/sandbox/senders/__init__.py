@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from service.domain.errors import ConfigurationError
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
 from service.sandbox.senders import (
     cdek,
     generic,

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 import orjson
 
 from service.domain.errors import ConfigurationError
-from service.intake.providers.mapping import JSON
+from service.intake.reading.paths import JSON
 
 CONTENT_TYPES = {
     "json": "application/json",

@@ -6,8 +6,8 @@ from functools import partial
 
 import orjson
 
-from service.intake.providers import cdek
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
+from service.intake.providers.couriers import cdek
 from service.sandbox.senders.occasion import Delivery, Object, Occasion, Sample, Sender, put, token
 from service.settings import Source
 

@@ -11,10 +11,12 @@ from functools import partial
 from urllib.parse import urlencode
 
 from service.domain.errors import ConfigurationError
-from service.domain.lifecycle import LIFECYCLES
-from service.intake.providers import generic, signing
-from service.intake.providers.base import SignedRequest
-from service.intake.providers.mapping import JSON, Dating
+from service.domain.lifecycles import LIFECYCLES
+from service.intake.provider import SignedRequest
+from service.intake.providers.anyone import generic
+from service.intake.reading.mapping import Dating
+from service.intake.reading.paths import JSON
+from service.intake.verification import signing
 from service.sandbox.senders import bodies
 from service.sandbox.senders.occasion import Delivery, Object, Occasion, Sample, Sender, put
 from service.settings import (

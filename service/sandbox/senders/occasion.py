@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Protocol
 
 from service.domain.errors import ConfigurationError
-from service.intake.providers.base import SignedRequest
-from service.intake.providers.mapping import JSON
+from service.intake.provider import SignedRequest
+from service.intake.reading.paths import JSON
 from service.settings import Source
 
 Object = dict[str, JSON]

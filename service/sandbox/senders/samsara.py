@@ -6,8 +6,9 @@ from functools import partial
 
 import orjson
 
-from service.intake.providers import keyring, samsara
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
+from service.intake.providers.telematics import samsara
+from service.intake.verification import keyring
 from service.sandbox.senders.occasion import Delivery, Object, Occasion, Sample, Sender, put, token
 from service.settings import Source
 

@@ -5,8 +5,8 @@ from functools import partial
 
 import orjson
 
-from service.intake.providers import shipbob
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
+from service.intake.providers.warehouses import shipbob
 from service.sandbox.senders import standard
 from service.sandbox.senders.occasion import (
     Delivery,

@@ -9,9 +9,9 @@ from functools import partial
 
 import orjson
 
-from service.intake.providers import shopify
-from service.intake.providers.base import SignedRequest
-from service.intake.providers.mapping import JSON
+from service.intake.provider import SignedRequest
+from service.intake.providers.shops import shopify
+from service.intake.reading.paths import JSON
 from service.sandbox.senders.occasion import (
     Delivery,
     Object,

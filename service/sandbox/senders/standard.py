@@ -5,7 +5,7 @@ import hashlib
 import hmac
 
 from service.domain.errors import ConfigurationError
-from service.intake.providers import keyring, standard
+from service.intake.verification import keyring, standard
 from service.sandbox.senders.occasion import Delivery, token
 from service.settings import Source
 

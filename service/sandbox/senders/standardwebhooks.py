@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from functools import partial
 
-from service.intake.providers import standardwebhooks
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
+from service.intake.providers.anyone import standardwebhooks
 from service.sandbox.senders import generic, standard
 from service.sandbox.senders.occasion import Delivery, Occasion, Sample, Sender
 from service.settings import Source

@@ -6,8 +6,8 @@ from functools import partial
 
 import orjson
 
-from service.intake.providers import stripe
-from service.intake.providers.base import SignedRequest
+from service.intake.provider import SignedRequest
+from service.intake.providers.payments import stripe
 from service.sandbox.senders.occasion import (
     Delivery,
     Object,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.domain.events import Event, Outcome
 from service.domain.law import Folded, Ruling, State, advance, fold
-from service.domain.lifecycle import ORDER
+from service.domain.lifecycles import ORDER
 from tests import make
 
 APPLIED, SUPERSEDED, IGNORED = Outcome.APPLIED, Outcome.SUPERSEDED, Outcome.IGNORED

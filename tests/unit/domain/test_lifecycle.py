@@ -5,7 +5,8 @@ from itertools import product
 
 import pytest
 
-from service.domain.lifecycle import LIFECYCLES, Lane, Lifecycle, Rule, Status, overall, validate
+from service.domain.lifecycle import Lane, Lifecycle, Rule, Status, overall, validate
+from service.domain.lifecycles import LIFECYCLES
 
 ORDER = LIFECYCLES["order"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from service.domain.events import Fate, Statement
 from service.domain.keys import body_key
-from service.intake.providers import generic
-from service.intake.providers.base import RawRequest
+from service.intake.provider import RawRequest
+from service.intake.providers.anyone import generic
 from service.settings import Secret, Source
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)

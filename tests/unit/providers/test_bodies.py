@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.errors import ConfigurationError
-from service.intake.providers import bodies, cloudevents, markup
-from service.intake.providers.base import RawRequest
-from service.intake.providers.mapping import JSON, Unreadable
+from service.intake.provider import RawRequest
+from service.intake.reading import bodies, cloudevents, markup
+from service.intake.reading.mapping import Unreadable
+from service.intake.reading.paths import JSON
 from service.sandbox.senders import bodies as writing
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)

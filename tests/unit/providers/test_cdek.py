@@ -8,8 +8,8 @@ import pytest
 
 from service.domain.errors import ConfigurationError
 from service.domain.events import Fate, Statement
-from service.intake.providers import cdek
-from service.intake.providers.base import Forged, Genuine, RawRequest
+from service.intake.provider import Forged, Genuine, RawRequest
+from service.intake.providers.couriers import cdek
 from service.sandbox import senders
 from service.settings import Secret, Source
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from service.domain.errors import ConfigurationError
 from service.domain.events import Fate, Statement
 from service.domain.keys import body_key
-from service.intake.providers import generic, registry
-from service.intake.providers.base import Genuine, RawRequest
+from service.intake.provider import Genuine, RawRequest
+from service.intake.providers import registry
+from service.intake.providers.anyone import generic
 from service.settings import Secret, Source
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.intake.providers import generic, registry, replies
-from service.intake.providers.base import RawRequest, Reply
-from service.intake.providers.handshakes import MAX_BODY, greet
+from service.intake.answering import replies
+from service.intake.answering.handshakes import MAX_BODY, greet
+from service.intake.provider import RawRequest, Reply
+from service.intake.providers import registry
+from service.intake.providers.anyone import generic
 from service.settings import (
     EchoRule,
     HandshakeRule,

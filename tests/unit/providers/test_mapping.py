@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.intake.providers import mapping
-from service.intake.providers.mapping import Dating, Naming, Path, Unreadable
+from service.intake.reading import mapping
+from service.intake.reading.mapping import Dating, Naming, Unreadable
+from service.intake.reading.paths import JSON, Path
 from service.settings import Source
 
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
@@ -37,7 +38,7 @@ def naming(ref: str = "order", **subject: object) -> Naming:
     ],
 )
 def test_an_identity_is_a_short_text_or_a_whole_number(
-    value: mapping.JSON, expected: str | None
+    value: JSON, expected: str | None
 ) -> None:
     assert expected == mapping.name(value)
 
@@ -60,7 +61,7 @@ def test_an_identity_is_a_short_text_or_a_whole_number(
     ],
 )
 def test_a_fact_is_a_flag_a_decimal_or_a_bounded_text(
-    value: mapping.JSON, expected: object
+    value: JSON, expected: object
 ) -> None:
     assert expected == mapping.attribute(value)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from service.domain.errors import ConfigurationError
 from service.domain.events import Fate, Statement
-from service.intake.providers import samsara
-from service.intake.providers.base import Forged, Genuine, RawRequest
+from service.intake.provider import Forged, Genuine, RawRequest
+from service.intake.providers.telematics import samsara
 from service.sandbox import senders
 from service.settings import Secret, Source
 

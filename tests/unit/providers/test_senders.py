@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.errors import ConfigurationError
 from service.domain.events import Fate
-from service.intake.providers.base import RawRequest
+from service.intake.provider import RawRequest
 from service.intake.providers.registry import preset
 from service.sandbox import senders
 from service.settings import Secret, Source

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from service.domain.errors import ConfigurationError
-from service.intake.providers import shared
-from service.intake.providers.base import Forged, Genuine, RawRequest
-from service.intake.providers.shared import Shared
+from service.intake.provider import Forged, Genuine, RawRequest
+from service.intake.verification import shared
+from service.intake.verification.shared import Shared
 from service.settings import (
     BasicRule,
     BearerRule,

@@ -9,8 +9,8 @@ import standardwebhooks as sdk
 
 from service.domain.errors import ConfigurationError
 from service.domain.events import Fate, Statement
-from service.intake.providers import shipbob
-from service.intake.providers.base import Forged, Genuine, RawRequest
+from service.intake.provider import Forged, Genuine, RawRequest
+from service.intake.providers.warehouses import shipbob
 from service.sandbox import senders
 from service.settings import Secret, Source
 

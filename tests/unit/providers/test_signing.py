@@ -8,8 +8,8 @@ from time import perf_counter
 
 import pytest
 
-from service.intake.providers import signing
-from service.intake.providers.base import Forged, Genuine, RawRequest
+from service.intake.provider import Forged, Genuine, RawRequest
+from service.intake.verification import signing
 from service.settings import HmacRule
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)

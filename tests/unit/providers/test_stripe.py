@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from service.domain.errors import ConfigurationError
 from service.domain.events import Fate, Statement
-from service.intake.providers import stripe
-from service.intake.providers.base import Forged, Genuine, RawRequest
+from service.intake.provider import Forged, Genuine, RawRequest
+from service.intake.providers.payments import stripe
 from service.sandbox import senders
 from service.settings import Secret, Source
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.events import Subject
 from service.domain.law import fold
-from service.domain.lifecycle import LIFECYCLES
+from service.domain.lifecycles import LIFECYCLES
 from service.domain.verdict import DeadLetter, Done, Reason, Retry
 from service.settings import Destination, RetryRule
 from service.store.syncs import Lease, Owed

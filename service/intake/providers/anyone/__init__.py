@@ -1,0 +1,1 @@
+"""Any sender, one file each."""

@@ -1,0 +1,1 @@
+"""ERP and back office, one file each."""

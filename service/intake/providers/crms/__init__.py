@@ -1,0 +1,1 @@
+"""CRMs as senders, one file each."""

@@ -1,0 +1,1 @@
+"""Transport and telematics, one file each."""

@@ -1,0 +1,179 @@
+"""Samsara: events about the stops of a route in, delivery statements out.
+
+Facts from developers.samsara.com (RouteStopArrival, RouteStopDeparture: fields and states; read
+2026-11) and the SDK samsara-api 14.10.0 (event types). The signature is UNVERIFIED by the vendor's
+own code: several independent implementations agree on it. UNVERIFIED: how far its time may lie
+off, whether a retry (up to five) is signed anew, and what ShipmentTrackingEvent holds.
+
+A stop says that the vehicle came and left, not that goods were handed over. So leaving moves
+nothing, unless the source says `options = { departure = "delivered" }`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.errors import ConfigurationError
+from service.domain.events import Statement
+from service.intake.preset import Preset, Proof
+from service.intake.provider import NO_KEYS, Forged, Genuine, Keys, Provider, RawRequest
+from service.intake.reading import mapping, telling
+from service.intake.reading.mapping import Unreadable, shown
+from service.intake.reading.paths import JSON
+from service.intake.reading.telling import FACTS, Happening, Meaning, Object, unmapped
+from service.intake.verification import keyring, signing
+from service.settings import Source
+
+NAME = "samsara"
+TITLE = "Samsara"
+SETUP = """\
+1. Write the order number into each stop of a route as the external id `orderNo`; or set
+   subject.ref to another place, as in "stop.externalIds.invoice".
+2. In Samsara under Settings, Webhooks, add a webhook with this source's URL, and an event
+   subscription (Webhooks 2.0) for RouteStopArrival and RouteStopDeparture.
+3. Put the webhook's secret key (base64, taken as it stands) behind the reference in `secrets`.
+4. Where leaving a stop means that the goods were handed over, set
+   options = { departure = "delivered" }."""
+OPTIONS = ("departure",)
+
+SECRET = "the webhook's secret key (base64)"  # noqa: S105  # names it, is none
+SIGNATURE = "X-Samsara-Signature"
+STAMP = "X-Samsara-Timestamp"
+PREFIX = "v1="
+ORDER_PATH = "stop.externalIds.orderNo || stop.externalIds.order_no"
+
+ARRIVAL, DEPARTURE = "RouteStopArrival", "RouteStopDeparture"
+TIMES = {ARRIVAL: "actualArrivalTime", DEPARTURE: "actualDepartureTime"}
+DEPARTURES: Mapping[str, Meaning] = {
+    "nothing": FACTS,
+    "delivered": Meaning("delivery.delivered"),
+}
+
+IGNORED: Mapping[str, str] = {
+    "Ping": "a test of the address",
+    "Alert": "an alert of Webhooks 1.0 names no order",
+    "RouteStopEtaUpdated": "an estimate is no status",
+    "RouteStopEarlyLateArrival": "an estimate is no status",
+    "RouteStopResequence": "the sequence of the stops is no status",
+}
+OURS = ("RouteStop", "ShipmentTracking")
+
+ATTRIBUTES = telling.paths(
+    {
+        "arrived_at": "stop.actualArrivalTime",
+        "departed_at": "stop.actualDepartureTime",
+        "place": "stop.name",
+        "route": "data.route.name",
+        "tracking_url": "stop.liveSharingUrl",
+        "vehicle": "data.vehicle.name",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Samsara(Provider):
+    """One configured webhook."""
+
+    scheme: signing.Scheme
+    telling: telling.Telling
+    departure: Meaning
+
+    def verify(
+        self,
+        request: RawRequest,
+        *,
+        now: datetime,
+        keys: Keys = NO_KEYS,  # noqa: ARG002
+    ) -> Genuine | Forged:
+        return signing.judge(self.scheme, claim(request, now=now), request, now=now)
+
+    def parse(self, request: RawRequest) -> Sequence[Statement]:
+        try:
+            event = _event(telling.document(request, sender=TITLE))
+        except Unreadable as why:
+            return (mapping.unreadable(request, str(why)),)
+        return (self.telling.state(self._mean(event.code), event, request),)
+
+    def _mean(self, kind: str) -> Meaning:
+        if kind == ARRIVAL:
+            return Meaning("delivery.out_for_delivery")
+        if kind == DEPARTURE:
+            return self.departure
+        if why := IGNORED.get(kind):
+            return telling.ignored(f"{kind}: {why}.")
+        if kind.startswith(OURS):
+            return unmapped(f"{shown(kind)} tells about a delivery, but not in a way we know.")
+        return telling.ignored(f"{shown(kind)} is not about a stop.")
+
+
+def build(source: Source) -> Samsara:
+    departure = source.options.get("departure", "nothing")
+    if not isinstance(departure, str) or departure not in DEPARTURES:
+        choices = " or ".join(DEPARTURES)
+        raise ConfigurationError(
+            f"The option departure of the source {source.name} must be {choices}."
+        )
+    return Samsara(
+        signing.Scheme(keyring.decoded(source, SECRET), source.tolerance),
+        telling.Telling.of(source, ORDER_PATH),
+        DEPARTURES[departure],
+    )
+
+
+def claim(request: RawRequest, *, now: datetime) -> signing.Claim | Forged:
+    """Read one `v1=…` over the version, the time and the body."""
+    header, stamp = (signing.single(request, name) for name in (SIGNATURE, STAMP))
+    if isinstance(header, Forged):
+        return header
+    if isinstance(stamp, Forged):
+        return stamp
+    skew = signing.clock(stamp, now=now)
+    if skew is None:
+        return Forged(f"The header {STAMP} is not a whole number of unix seconds.")
+    if not header.startswith(PREFIX):
+        return Forged(f"{SIGNATURE} carries no signature that starts with `{PREFIX}`.", skew)
+    message = b"v1:%s:%s" % (stamp.encode(), request.body)
+    signature = signing.plain(header.removeprefix(PREFIX), "hex")
+    return signing.Claim(message, [signature], skew)
+
+
+def _event(body: dict[str, JSON]) -> Happening:
+    key, kind = mapping.name(body.get("eventId")), mapping.name(body.get("eventType"))
+    if key is None or kind is None:
+        raise Unreadable("It is not an event of Samsara: it needs eventId and eventType.")
+    stop = _stop(telling.within(body, "data"))
+    view: dict[str, JSON] = {**body, "stop": stop}
+    when = stop.get(TIMES.get(kind, "")) or telling.within(body, "data").get("time")
+    return Happening(
+        key=key,
+        code=kind,
+        subject=view,
+        when=when or body.get("eventTime"),
+        facts=ATTRIBUTES,
+        told=view,
+    )
+
+
+def _stop(data: Object) -> dict[str, JSON]:
+    """Put together what the event itself and the list of the route say about the stop."""
+    details = telling.within(data, "routeStopDetails")
+    listed = telling.within(data, "route").get("stops")
+    of_route = listed if isinstance(listed, list) else []
+    same: dict[str, JSON] = {}
+    for each in of_route:
+        if isinstance(each, dict) and each.get("id") and each.get("id") == details.get("id"):
+            same = each
+    return {**same, **details}
+
+
+PRESET = Preset(
+    name=NAME,
+    title=TITLE,
+    category="telematics",
+    setup=SETUP,
+    build=build,
+    scheme="HMAC-SHA256 of time and body, hex",
+    identity="eventId",
+    proof=Proof("none", "developers.samsara.com"),
+    options=OPTIONS,
+)

@@ -1,0 +1,227 @@
+"""Reading what a sender wrote: bounded JSON and JMESPath in, clean canonical parts out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Self
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from service.domain import keys, moments
+from service.domain.events import AttributeValue, Fate, Statement
+from service.intake.provider import RawRequest
+from service.intake.reading.paths import JSON, Path
+from service.settings import Source
+
+MAX_DEPTH = 64
+MAX_ITEMS = 1000
+MAX_ATTRIBUTES = 64
+MAX_VALUE = 1024
+_MAX_DIGITS = 64
+_MAX_SHOWN = 120
+
+
+class Unreadable(ValueError):
+    """What was sent cannot be understood; the sentence says why."""
+
+
+def read(body: bytes) -> JSON:
+    """Parse strict JSON of bounded depth; of a key written twice the last one counts."""
+    try:
+        document: JSON = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Unreadable(f"The body is not JSON: {error.msg} at position {error.pos}.") from None
+    # Fewer brackets than that cannot nest deeper, which spares most bodies the walk.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(document):
+        raise Unreadable(_TOO_DEEP)
+    return document
+
+
+_TOO_DEEP = f"The body nests deeper than {MAX_DEPTH} levels."
+
+
+def _is_deep(document: JSON) -> bool:
+    level: list[JSON] = [document]
+    for _ in range(MAX_DEPTH):
+        level = [inner for node in level for inner in _inside(node)]
+    return any(isinstance(node, dict | list) for node in level)
+
+
+def _inside(node: JSON) -> Iterable[JSON]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()
+
+
+def name(value: JSON) -> str | None:
+    """Take an identity (reference, key, code): clean text or a whole number of exact size.
+
+    A fraction is refused: JSON integers beyond 64 bits arrive as floats, and two such numbers
+    may become one.
+    """
+    match value:
+        case bool() | float():
+            return None
+        case int():
+            return str(value)
+        case str():
+            return keys.clean_text(value) if value.strip() else None
+        case _:
+            return None
+
+
+def attribute(value: JSON) -> AttributeValue | None:
+    """Take a fact: a flag, clean text of bounded size, or a number as exact decimal text."""
+    match value:
+        case bool():
+            return value
+        case int():
+            return str(value)
+        case float():
+            text = format(Decimal(repr(value)), "f")
+            return text if len(text) <= _MAX_DIGITS else None
+        case str():
+            return keys.clean_text(value, limit=MAX_VALUE)
+        case _:
+            return None
+
+
+def word(value: JSON) -> str | None:
+    """Take a sender's status word; flags read as `true` and `false`."""
+    return str(value).lower() if isinstance(value, bool) else name(value)
+
+
+def attributes(paths: Mapping[str, Path], document: JSON) -> tuple[dict[str, AttributeValue], str]:
+    """Collect the facts that are there; the note names those that had to be left out."""
+    kept: dict[str, AttributeValue] = {}
+    lost: list[str] = []
+    for label, path in paths.items():
+        found = path.find(document)
+        value = attribute(found)
+        if value is not None and len(kept) < MAX_ATTRIBUTES:
+            kept[label] = value
+        elif found is not None:
+            lost.append(label)
+    return kept, _left_out(lost) if lost else ""
+
+
+def _left_out(lost: Sequence[str]) -> str:
+    bounds = f"a flag, a number or a text of at most {MAX_VALUE} bytes, {MAX_ATTRIBUTES} in all"
+    return f"Left out (an attribute is {bounds}): {', '.join(lost)[:MAX_VALUE]}."
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The subject an item names; without a reference the note says what was looked for."""
+
+    ref: str | None
+    scope: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A source's rule for finding the subject."""
+
+    lifecycle: str
+    scope: Path | None
+    ref: Path
+    normalize: tuple[str, ...]
+
+    @classmethod
+    def of(cls, source: Source, ref: str) -> Self:
+        rule = source.subject
+        scope = Path.of(rule.scope) if rule.scope else None
+        return cls(rule.lifecycle, scope, Path.of(ref), rule.normalize)
+
+    def find(self, document: JSON) -> Named:
+        found = self.ref.find(document)
+        ref = name(found)
+        for step in self.normalize if ref else ():
+            ref = normal(ref or "", step)
+        # Upper-casing may lengthen a text, so the bound is checked once more.
+        ref = name(ref)
+        if ref is None:
+            return Named(None, note=_nameless(self.lifecycle, found, self.ref))
+        if self.scope is None:
+            return Named(ref)
+        found = self.scope.find(document)
+        scope = name(found)
+        # Without its scope a reference may be another shop's order.
+        return (
+            Named(ref, scope) if scope else Named(None, note=_nameless("scope", found, self.scope))
+        )
+
+
+def _nameless(what: str, found: JSON, path: Path) -> str:
+    place = shown(path.expression)
+    if found is None:
+        return f"names no {what}: there is nothing at {place}."
+    return (
+        f"names no usable {what}: what is at {place} is not a text of 1 to 256 bytes "
+        "nor a whole number of at most 64 bits."
+    )
+
+
+def normal(text: str, step: str) -> str:
+    verb, _, argument = step.partition(":")
+    match verb:
+        case "trim":
+            return text.strip()
+        case "upper":
+            return text.upper()
+        case "lower":
+            return text.lower()
+        case "strip_prefix":
+            return text.removeprefix(argument)
+        case _:
+            raise ValueError(f"There is no normalize step {step!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Dating:
+    """A source's rule for times."""
+
+    zone: tzinfo
+    max_future: timedelta
+    formats: tuple[str, ...] = ("auto",)
+
+    @classmethod
+    def of(cls, source: Source, *, zone: str = "") -> Self:
+        """Take the source's rules; `zone` stands in where it sets none."""
+        name = source.timezone if "timezone" in source.model_fields_set else zone or source.timezone
+        # "UTC" must work on systems without a time zone database.
+        where = UTC if name == "UTC" else ZoneInfo(name)
+        return cls(where, source.max_future, source.time_formats)
+
+    def read(self, value: JSON, *, received_at: datetime) -> tuple[datetime | None, str]:
+        """Fix the time of an event once; a time that cannot be believed makes it untimed."""
+        readings = (moments.parse_as(value, form, zone=self.zone) for form in self.formats)
+        moment = next((reading for reading in readings if reading is not None), None)
+        if moment is None:
+            return None, "Untimed: it carries no time that can be read."
+        if moment > received_at + self.max_future:
+            ahead = (moment - received_at).total_seconds()
+            return None, f"Untimed: its time lies {ahead:.0f} s after its receipt."
+        return moment, ""
+
+
+def unreadable(request: RawRequest, why: str, *, item: int | None = None) -> Statement:
+    """State that a request, or one item of it, cannot be read; keyed by its bytes."""
+    return Statement(dedupe_key=item_key(request, item), fate=Fate.UNREADABLE, note=why)
+
+
+def item_key(request: RawRequest, item: int | None) -> str:
+    body = keys.body_key(request.body)
+    return body if item is None else f"{body}:{item}"
+
+
+def shown(text: str) -> str:
+    """Quote a text of the configuration or a clean word in a sentence, cut short."""
+    return f"`{text[:_MAX_SHOWN]}…`" if len(text) > _MAX_SHOWN else f"`{text}`"
+
+
+def sentences(*parts: str) -> str:
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,260 @@
+"""Bodies read by a layout: a genuine request comes in, its statements go out."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from service.domain.events import Alias, AttributeValue, Lookup, Money, Statement
+from service.intake.provider import RawRequest
+from service.intake.reading import bodies, mapping, telling
+from service.intake.reading.layout import Branch, Layout, Says, Told
+from service.intake.reading.mapping import Unreadable, shown
+from service.intake.reading.money import amount, currency_code
+from service.intake.reading.paths import JSON, Path
+from service.intake.reading.telling import Happening, Meaning, Telling
+from service.settings import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A compiled place of a layout."""
+
+    kind: str
+    path: Path
+
+    @classmethod
+    def of(cls, expression: str) -> Self:
+        kind, colon, name = expression.partition(":")
+        if colon and kind in {"header", "query"}:
+            return cls(kind, Path(name, _nothing))
+        if expression == "tail":
+            return cls("tail", Path("tail", _nothing))
+        return cls("", Path.of(expression))
+
+    def find(self, view: JSON, request: RawRequest) -> JSON:
+        match self.kind:
+            case "header":
+                return request.header(self.path.expression)
+            case "query":
+                return request.parameter(self.path.expression)
+            case "tail":
+                return request.tail
+            case _:
+                return self.path.find(view)
+
+
+def _nothing(_: JSON) -> JSON:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One event of a request, as places look at it."""
+
+    view: dict[str, JSON]
+    request: RawRequest
+    number: int | None
+    """Its place in the request; None when the request is the one event."""
+    places: Mapping[str, Place]
+
+    def at(self, place: str) -> JSON:
+        return self.places[place].find(self.view, self.request) if place else None
+
+    def name(self, place: str) -> str | None:
+        return mapping.name(self.at(place))
+
+    def word(self, place: str) -> str | None:
+        return mapping.word(self.at(place))
+
+    def flag(self, place: str) -> bool:
+        return self.at(place) not in (None, False, "", "false")
+
+    def currency(self, place: str) -> str:
+        return place.strip("'") if place.startswith("'") else currency_code(self.at(place))
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A layout with the rules of one source, compiled."""
+
+    layout: Layout
+    telling: Telling
+    items: Path | None
+    places: Mapping[str, Place]
+    """Every place of the layout, by its expression."""
+    facts: Mapping[str, Path]
+    statuses: Mapping[str, str]
+    """What the source's own configuration makes of a code; it outranks the layout."""
+
+    @classmethod
+    def of(cls, layout: Layout, source: Source) -> Self:
+        rules = Telling.of(source, layout.ref, lifecycle=layout.lifecycle, zone=layout.zone)
+        places = {place: Place.of(place) for place in _places(layout)}
+        items = Path.of(layout.items) if layout.items else None
+        facts = telling.paths(layout.facts)
+        return cls(layout, rules, items, places, facts, source.statuses)
+
+    def read(self, request: RawRequest) -> Sequence[Statement]:
+        """Find the statements; what cannot be read is one `unreadable`, or one for each item."""
+        try:
+            views = self.views(bodies.read(self.layout.form, request))
+        except Unreadable as why:
+            return (mapping.unreadable(request, str(why)),)
+        return tuple(
+            statement
+            for number, view in enumerate(views)
+            for statement in self._read(view, request, number if self.items else None)
+        )
+
+    def views(self, document: JSON) -> Sequence[JSON]:
+        """List the events of a document, each with the document itself as its `root`."""
+        if self.items is None:
+            return [document]
+        found = self.items.find(document)
+        if not isinstance(found, list):
+            raise Unreadable(f"There are no events at {shown(self.items.expression)}.")
+        if len(found) > mapping.MAX_ITEMS:
+            raise Unreadable(f"It carries {len(found)} events; the limit is {mapping.MAX_ITEMS}.")
+        return [{**item, "root": document} if isinstance(item, dict) else item for item in found]
+
+    def _read(self, view: JSON, request: RawRequest, number: int | None) -> Sequence[Statement]:
+        if not isinstance(view, dict):
+            why = f"It is not an event of {self.layout.title}: no JSON object."
+            return (mapping.unreadable(request, why, item=number),)
+        item = Item(view, request, number, self.places)
+        try:
+            event = self.happening(item)
+        except Unreadable as why:
+            return (mapping.unreadable(request, str(why), item=number),)
+        return tuple(self._state(item, event, place) for place in range(len(self.layout.says)))
+
+    def _state(self, item: Item, event: Happening, place: int) -> Statement:
+        own = None if place else self.statuses.get(event.code)
+        said = _meaning(own, event.code) if own else mean(self.layout.says[place], item)
+        if place:
+            # Money is told once, however many things one event says.
+            event = replace(event, key=f"{event.key}:{place}", money=())
+        if said is telling.LOOK_UP:
+            said, event = self._asked(item, event)
+        return self.telling.state(said, event, item.request)
+
+    def happening(self, item: Item) -> Happening:
+        """Read all but the meaning; raises Unreadable where the event cannot be named."""
+        layout = self.layout
+        code = item.word(layout.says[0].place) or ""
+        return Happening(
+            key=self._key(item),
+            code=code,
+            subject=item.view,
+            when=item.at(layout.when),
+            facts=self.facts,
+            told=item.view,
+            more=self._amounts(item),
+            reason=item.word(layout.reason) or "",
+            parcel=item.name(layout.parcel),
+            returns=item.flag(layout.returns),
+            aliases=self._names(item),
+            money=tuple(self._money(item, code)),
+        )
+
+    def _key(self, item: Item) -> str:
+        if not self.layout.key:
+            return mapping.item_key(item.request, item.number)
+        parts = [item.word(place) for place in self.layout.key]
+        if parts[0] is None:
+            needs = ", ".join(self.layout.key)
+            raise Unreadable(f"It is not an event of {self.layout.title}: it needs {needs}.")
+        whole = ":".join(part or "" for part in parts)
+        return mapping.name(whole) or hashlib.sha256(whole.encode()).hexdigest()
+
+    def _asked(self, item: Item, event: Happening) -> tuple[Meaning, Happening]:
+        kind, place = self.layout.lookup or ("object", "")
+        found = item.name(place)
+        if found is None:
+            return telling.unmapped(f"It tells to look up a {kind}, but not which."), event
+        # The same object may be told about again and again: what it is then is asked anew.
+        stamp = int(item.request.received_at.timestamp() * 1000)
+        key = event.key if self.layout.key else f"{kind}:{found}:{stamp}"
+        return telling.LOOK_UP, replace(event, key=key, lookup=Lookup(kind, found))
+
+    def _amounts(self, item: Item) -> dict[str, AttributeValue]:
+        found: dict[str, AttributeValue] = {}
+        for label, each in self.layout.amounts.items():
+            currency = item.currency(each.currency)
+            value = amount(item.at(each.place), currency, each.spelling)
+            if value is not None:
+                found[label] = value
+                if label == "amount" and currency:
+                    found["currency"] = currency
+        return found
+
+    def _money(self, item: Item, code: str) -> Iterator[Money]:
+        for each in self.layout.money:
+            if each.when and code not in each.when:
+                continue
+            currency = item.currency(each.currency)
+            value = amount(item.at(each.amount), currency, each.spelling)
+            named = item.name(each.id)
+            if value is not None and (named or not each.id):
+                yield Money(each.kind, value, currency, named)
+
+    def _names(self, item: Item) -> tuple[Alias, ...]:
+        found = ((kind, item.name(place)) for kind, place in self.layout.aliases.items())
+        return tuple(Alias(kind, name) for kind, name in found if name)
+
+
+def mean(says: Says, item: Item) -> Meaning:
+    """Tell what the word of an event means, or the words it leaves the decision to."""
+    place, table, absent = says.place, says.told, says.absent
+    word = item.word(place)
+    if word and says.ours and not word.startswith(says.ours) and _told(table, word) is None:
+        return telling.ignored(f"{shown(word)} is not about what we follow.")
+    while isinstance(told := _told(table, word), Branch):
+        place, table, absent = told.place, told.told, told.absent
+        word = item.word(place)
+    if told is None and word is None and absent:
+        told = absent
+    return telling.unknown(word, f"word at {place}") if told is None else _meaning(told, word or "")
+
+
+def _told(table: Mapping[str, Told], word: str | None) -> Told | None:
+    if word is None:
+        return None
+    return table.get(word) or table.get(word.upper())
+
+
+def _meaning(told: str, word: str) -> Meaning:
+    verb, _, why = told.partition(":")
+    match verb:
+        case "ignore":
+            why = why.strip() or "the source's own statuses ignore it"
+            return telling.ignored(f"{shown(word)}: {why}.")
+        case "facts":
+            return telling.FACTS
+        case "look up":
+            return telling.LOOK_UP
+        case _:
+            return Meaning(told)
+
+
+def _places(layout: Layout) -> Iterator[str]:
+    """List every place a layout names; a currency in quotes is none."""
+    singles = [layout.when, layout.parcel, layout.returns, layout.reason]
+    singles += [each.place for each in layout.amounts.values()]
+    singles += [place for each in layout.money for place in (each.amount, each.id)]
+    currencies = [each.currency for each in layout.amounts.values()]
+    currencies += [each.currency for each in layout.money]
+    singles += [place for place in currencies if not place.startswith("'")]
+    singles += [layout.lookup[1]] if layout.lookup else []
+    yield from filter(None, [*layout.key, *layout.aliases.values(), *singles])
+    for says in layout.says:
+        yield says.place
+        yield from _branches(says.told)
+
+
+def _branches(table: Mapping[str, Told]) -> Iterator[str]:
+    for told in table.values():
+        if isinstance(told, Branch):
+            yield told.place
+            yield from _branches(told.told)

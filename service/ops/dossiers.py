@@ -1,0 +1,202 @@
+"""One subject's rows in; out comes its page: how it stands, by which names, and how it came so."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Literal
+
+from service.domain.events import Outcome, Subject
+from service.domain.law import State
+from service.domain.lifecycle import Lifecycle
+from service.ops.lookups import Body, subject_item
+from service.store import dossiers
+from service.store.dossiers import MOST_HISTORY, Dossier, Row
+from service.store.pool import Pool
+
+Act = Literal["correction", "release", "rollback", "link", "unlink", "merge"]
+
+OPERATOR = "operator"
+"""The kind of claim that outranks all others."""
+
+
+async def read(
+    pool: Pool, name: Subject, *, lifecycles: Mapping[str, Lifecycle]
+) -> Body | None:
+    """Answer what GET /subjects/{lifecycle}/{ref} answers; None when nothing has this name.
+
+    The name of a merged subject is answered with the one that stands for it now.
+    """
+    found = await dossiers.read(pool, name)
+    return _body(found, name, lifecycles) if found else None
+
+
+def _body(found: Dossier, asked: Subject, lifecycles: Mapping[str, Lifecycle]) -> Body:
+    row = found.subject
+    state = State.from_json(row["state"]) if row["state"] is not None else State.empty()
+    item = subject_item(row, lifecycles)
+    standing = [each for each in found.corrections if each["released_at"] is None]
+    return {
+        **item,
+        "merged_into": None if asked == _name(row) else item["subject"],
+        "lanes": state.lanes_view,
+        "parcels": [
+            {"parcel": parcel, "lanes": lanes} for parcel, lanes in state.parcels_view.items()
+        ],
+        "attributes": state.attributes_view,
+        "aliases": _aliases(found.claims, root=row["id"]),
+        "corrections": [_correction(each) for each in reversed(standing)],
+        "merged": [_left_behind(each, found.syncs) for each in found.merged],
+        "syncs": [_sync(sync) for sync in found.syncs if sync["subject_id"] == row["id"]],
+        "history": _history(found),
+    }
+
+
+def _aliases(claims: Sequence[Row], *, root: int) -> list[Body]:
+    """Each name once, with everyone who claims it; claims are sorted by it."""
+    by_name = groupby(claims, key=lambda claim: (claim["type"], claim["value"]))
+    return [_alias(*name, list(made), root=root) for name, made in by_name]
+
+
+def _alias(type_: str, value: str, claims: Sequence[Row], *, root: int) -> Body:
+    """A name leads somewhere while its claims agree; what operators say outranks the rest."""
+    heard = [claim for claim in claims if claim["kind"] == OPERATOR] or claims
+    roots = {claim["root"] for claim in heard}
+    return {
+        "type": type_,
+        "value": value,
+        "conflict": len(roots) > 1,
+        "leads_here": roots == {root},
+        "waiting": claims[0]["waiting"],
+        "claims": [
+            {
+                "subject": str(_name(claim)),
+                "kind": claim["kind"],
+                "claimant": claim["claimant"],
+                "made_at": claim["made_at"],
+            }
+            for claim in claims
+        ],
+    }
+
+
+def _correction(row: Row) -> Body:
+    return {name: row[name] for name in ("id", "lane", "status", "reason", "actor", "at")}
+
+
+def _left_behind(row: Row, syncs: Iterable[Row]) -> Body:
+    """A merged subject and its records at the destinations, which nobody deletes."""
+    return {
+        "subject": str(_name(row)),
+        "syncs": [_sync(sync) for sync in syncs if sync["subject_id"] == row["id"]],
+    }
+
+
+def _sync(row: Row) -> Body:
+    return {
+        "destination": row["destination"],
+        "state": row["state"],
+        "desired": row["desired_version"],
+        "synced": row["synced_version"],
+        "remote_id": None,
+        "error": row["error"],
+        "attempts": row["attempts"],
+        "due_at": row["due_at"],
+    }
+
+
+def _history(found: Dossier) -> list[Body]:
+    """Events and acts by their ids, which are made in the order of time."""
+    corrections = {row["id"]: row for row in found.corrections}
+    events = [(row["id"], _event(row)) for row in found.history]
+    acts = [(row["id"], step) for row in found.actions if (step := _act(row, corrections))]
+    ordered = sorted([*events, *acts], key=lambda step: step[0])
+    return [step for _, step in ordered[-MOST_HISTORY:]]
+
+
+def _event(row: Row) -> Body:
+    by = row["rolled_back_by"]
+    reason = f"rolled back by {by}: {row['rolled_back_because']}" if by else row["reason"]
+    return {
+        "kind": "event",
+        "event_id": str(row["id"]),
+        "source": row["source"],
+        "parcel": row["parcel"],
+        "lane": row["lane"],
+        "status": row["status"],
+        "occurred_at": row["occurred_at"],
+        "received_at": row["received_at"],
+        "outcome": row["outcome"],
+        "reason": reason,
+        "actor": by,
+    }
+
+
+def _act(row: Row, corrections: Mapping[int, Row]) -> Body | None:
+    """What a person decided; None for an act that another release recorded."""
+    detail = row["detail"]
+    match row["action"]:
+        case "subject.correct":
+            said = corrections.get(detail["correction"])
+            outcome, why = _fate(detail, said, corrections.values())
+            return _step(row, "correction", detail, outcome=outcome, reason=why)
+        case "subject.release":
+            return _step(row, "release", detail, reason=f"correction {detail['correction']} ended")
+        case "subject.roll_back":
+            return _step(row, "rollback", detail, reason=detail["reason"])
+        case "subject.link":
+            return _step(row, "link", detail, reason=f"also called {_said_name(detail)}")
+        case "subject.unlink":
+            return _step(row, "unlink", detail, reason=f"no longer called {_said_name(detail)}")
+        case "subject.merge":
+            why = f"{detail['loser']} was merged into {detail['into']}: {detail['reason']}"
+            return _step(row, "merge", detail, reason=why)
+        case _:
+            return None
+
+
+def _fate(
+    detail: Mapping[str, Any], row: Row | None, others: Iterable[Row]
+) -> tuple[Outcome, str]:
+    """Whether a correction still holds: until it is released, or a later one is in its lane."""
+    why = detail["reason"]
+    if row is None or row["released_at"] is not None:
+        by = f" (released by {row['released_by']})" if row else ""
+        return Outcome.REVOKED, f"{why}{by}"
+    standing = [
+        each["id"]
+        for each in others
+        if each["released_at"] is None and each["lane"] == row["lane"]
+    ]
+    if (last := max(standing)) > row["id"]:
+        return Outcome.SUPERSEDED, f"{why} (correction {last} is the later one)"
+    return Outcome.APPLIED, why
+
+
+def _step(
+    row: Row,
+    kind: Act,
+    detail: Mapping[str, Any],
+    *,
+    reason: str,
+    outcome: Outcome = Outcome.APPLIED,
+) -> Body:
+    return {
+        "kind": kind,
+        "event_id": detail.get("event_id"),
+        "source": None,
+        "parcel": None,
+        "lane": detail.get("lane"),
+        "status": detail.get("status"),
+        "occurred_at": row["at"],
+        "received_at": row["at"],
+        "outcome": outcome.value,
+        "reason": reason,
+        "actor": row["actor"],
+    }
+
+
+def _said_name(detail: Mapping[str, Any]) -> str:
+    return f"{detail['type']}={detail['value']}"
+
+
+def _name(row: Row) -> Subject:
+    return Subject(row["lifecycle"], row["scope"], row["ref"])
