@@ -77,5 +77,7 @@ class Layout:
     facts: Mapping[str, str] = field(default_factory=dict)
     amounts: Mapping[str, Amount] = field(default_factory=dict)
     money: tuple[MoneyAt, ...] = ()
+    author: str = ""
+    """Who made the change; where that is the option `own_user`, it is our own write come back."""
     lookup: tuple[str, str] | None = None
     """For `look up`: the kind of the object, and the place of its id."""

@@ -16,6 +16,10 @@ from service.intake.reading.telling import Happening, Meaning, Telling
 from service.settings import Source
 
 
+OWN_USER = "own_user"
+"""The option that names the user we write as."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A compiled place of a layout."""
@@ -86,6 +90,7 @@ class Reader:
     facts: Mapping[str, Path]
     statuses: Mapping[str, str]
     """What the source's own configuration makes of a code; it outranks the layout."""
+    own_user: str | None = None
 
     @classmethod
     def of(cls, layout: Layout, source: Source) -> Self:
@@ -93,7 +98,8 @@ class Reader:
         places = {place: Place.of(place) for place in _places(layout)}
         items = Path.of(layout.items) if layout.items else None
         facts = telling.paths(layout.facts)
-        return cls(layout, rules, items, places, facts, source.statuses)
+        own_user = mapping.name(source.options.get(OWN_USER))
+        return cls(layout, rules, items, places, facts, source.statuses, own_user)
 
     def read(self, request: RawRequest) -> Sequence[Statement]:
         """Find the statements; what cannot be read is one `unreadable`, or one for each item."""
@@ -130,14 +136,19 @@ class Reader:
         return tuple(self._state(item, event, place) for place in range(len(self.layout.says)))
 
     def _state(self, item: Item, event: Happening, place: int) -> Statement:
-        own = None if place else self.statuses.get(event.code)
-        said = _meaning(own, event.code) if own else mean(self.layout.says[place], item)
+        said = self._mean(item, event.code, place)
         if place:
             # Money is told once, however many things one event says.
             event = replace(event, key=f"{event.key}:{place}", money=())
         if said is telling.LOOK_UP:
             said, event = self._asked(item, event)
         return self.telling.state(said, event, item.request)
+
+    def _mean(self, item: Item, code: str, place: int) -> Meaning:
+        if self.own_user is not None and item.word(self.layout.author) == self.own_user:
+            return telling.ignored("It is our own write, told to us by the system we wrote it to.")
+        own = None if place else self.statuses.get(code)
+        return _meaning(own, code) if own else mean(self.layout.says[place], item)
 
     def happening(self, item: Item) -> Happening:
         """Read all but the meaning; raises Unreadable where the event cannot be named."""
@@ -240,7 +251,7 @@ def _meaning(told: str, word: str) -> Meaning:
 
 def _places(layout: Layout) -> Iterator[str]:
     """List every place a layout names; a currency in quotes is none."""
-    singles = [layout.when, layout.parcel, layout.returns, layout.reason]
+    singles = [layout.when, layout.parcel, layout.returns, layout.reason, layout.author]
     singles += [each.place for each in layout.amounts.values()]
     singles += [place for each in layout.money for place in (each.amount, each.id)]
     currencies = [each.currency for each in layout.amounts.values()]

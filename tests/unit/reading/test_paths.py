@@ -1,0 +1,46 @@
+"""The fast walk finds what the interpreter of JMESPath finds."""
+
+import jmespath
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.intake.reading.paths import JSON, Path
+
+NAMES = st.sampled_from(["a", "b", "c1", "_d"])
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 3), st.floats(0, 1), st.sampled_from(["", "x", "0"])
+)
+DOCUMENTS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)),
+    max_leaves=12,
+)
+STEPS = st.one_of(NAMES.map(lambda name: f".{name}"), st.integers(-4, 4).map(lambda n: f"[{n}]"))
+PLAIN = st.builds(lambda first, rest: first + "".join(rest), NAMES, st.lists(STEPS, max_size=3))
+EXPRESSIONS = st.lists(PLAIN, min_size=1, max_size=3).map(" || ".join)
+
+
+@given(expression=EXPRESSIONS, document=DOCUMENTS)
+def test_the_fast_walk_finds_what_the_interpreter_finds(expression: str, document: JSON) -> None:
+    assert Path.of(expression).find(document) == jmespath.search(expression, document)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("items[?kind == 'a'].id | [0]", 1),
+        ("length(items)", 2),
+        ('"odd name".inner', "found"),
+        ("items[0].missing || items[1].id", 2),
+        ("sum(items)", None),
+    ],
+)
+def test_all_other_expressions_are_left_to_the_interpreter(
+    expression: str, expected: object
+) -> None:
+    document: JSON = {
+        "items": [{"kind": "a", "id": 1}, {"kind": "b", "id": 2}],
+        "odd name": {"inner": "found"},
+    }
+    assert Path.of(expression).find(document) == expected
