@@ -6,10 +6,10 @@ PYTEST := $(BIN)/python -m pytest -rs
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-unit test-long check bench fmt clean
+.PHONY: help demo run test test-unit test-long test-oracles check bench fmt clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime ## Tell the story of an order, from signed webhooks to the CRM, and check it
 	@$(BIN)/orderhook demo $(ARGS)
@@ -27,6 +27,9 @@ test-unit: $(VENV)/.dev ## The tests that need no server
 test-long: $(VENV)/.dev ## The tests that take minutes
 	@$(PYTEST) -m long $(ARGS) tests
 
+test-oracles: $(VENV)/.dev ## Let the vendors' own libraries sign and judge anew; needs npm and the network
+	@$(BIN)/python -m tests.oracles.run $(ARGS)
+
 check: $(VENV)/.dev ## Format, lint, types, layers and unit tests
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -34,15 +37,16 @@ check: $(VENV)/.dev ## Format, lint, types, layers and unit tests
 	@$(BIN)/lint-imports
 	@$(PYTEST) -m "not long" -q $(ARGS) tests/unit
 
-bench: $(VENV)/.dev ## Measure what durable acceptance costs beside a bare handler, as ratios
+bench: $(VENV)/.dev ## Measure acceptance beside a bare handler, judging beside bare HMAC, as ratios
 	@$(BIN)/python -m tests.bench.accept
+	@$(BIN)/python -m tests.bench.verify
 
 fmt: $(VENV)/.dev ## Format the code and mend what lint can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .oracles
 
 $(VENV)/.made:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { \

@@ -20,6 +20,14 @@ ACCEPT_SECONDS = Histogram(
     "Seconds from a verified request to its durable commit.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
+ALIAS_CONFLICTS = Counter(
+    "orderhook_alias_conflicts_total", "Names that came to be claimed for several subjects."
+)
+ANOMALIES = Gauge(
+    "orderhook_anomalies_open",
+    "Anomalies that go on, counted up to 1000 each.",
+    ["kind", "source"],
+)
 BATCH = Histogram(
     "orderhook_accept_batch_requests",
     "Requests stored by one group commit.",
@@ -91,6 +99,27 @@ HTTP_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 JOB_ROWS = Counter("orderhook_job_rows_total", "Rows done by jobs of operators.", ["kind"])
+KEY_CONFLICTS = Counter(
+    "orderhook_key_conflicts_total",
+    "Events whose key was known with another meaning.",
+    ["source"],
+)
+KEY_FETCHES = Counter(
+    "orderhook_key_fetches_total",
+    "Questions to key servers by how they ended.",
+    ["source", "outcome"],
+)
+LOOKUPS = Counter(
+    "orderhook_lookups_total", "Look-ups at senders by how they ended.", ["source", "outcome"]
+)
+LOOKUPS_OLDEST = Gauge(
+    "orderhook_lookups_oldest_seconds",
+    "Seconds since the oldest look-up that is owed came to be owed.",
+    ["source"],
+)
+LOOKUPS_OWED = Gauge(
+    "orderhook_lookups_owed", "Look-ups that are owed, counted up to 10000 in all.", ["source"]
+)
 LOOP_LAG_SECONDS = Histogram(
     "orderhook_loop_lag_seconds",
     "Seconds a timer of the event loop came too late.",
@@ -120,6 +149,24 @@ PUBLISH_FAILURES = Counter(
 REFOLDS = Counter("orderhook_refolds_total", "Subjects folded again from all of their events.")
 REQUESTS = Counter(
     "orderhook_requests_total", "Webhook requests by source and answer.", ["source", "outcome"]
+)
+SOURCE_GAP = Gauge(
+    "orderhook_source_usual_gap_seconds",
+    "The usual gap between two accepted requests of a source.",
+    ["source"],
+)
+SOURCE_HEARD = Gauge(
+    "orderhook_source_heard_timestamp_seconds",
+    "When a source was last heard.",
+    ["source"],
+)
+SOURCE_SILENT = Gauge(
+    "orderhook_source_silent", "1 while an alarm about a source's silence stands.", ["source"]
+)
+SUBJECTS_FLAGGED = Gauge(
+    "orderhook_subjects_flagged",
+    "Subjects whose lanes contradict each other, counted up to 10000.",
+    ["flag"],
 )
 SUSPECTED = Counter(
     "orderhook_events_suspected_total", "Entries whose message came back from the broker too often."
@@ -154,6 +201,11 @@ UNFINISHED = Gauge(
     "orderhook_outbox_unfinished",
     "Entries with the broker or a worker, up to the window + 1.",
     multiprocess_mode="livemax",
+)
+UNMAPPED = Gauge(
+    "orderhook_unmapped_open",
+    "Events with a word that their source does not map, of the oldest 10000 dead letters.",
+    ["source"],
 )
 WORK_BATCH = Histogram(
     "orderhook_fold_batch_events",

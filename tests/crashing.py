@@ -10,10 +10,10 @@ from multiprocessing.context import ForkServerProcess
 from service.broker import rabbitmq
 from service.broker.consumer import Consumer
 from service.broker.topology import Topology
-from service.domain.events import Event
-from service.domain.routing import Route
+from service.domain.routing import Route, View
 from service.store import pool
 from service.worker.fold import Fold
+from service.worker.rules import Rules
 
 DEADLY = "deadly"
 DEATH = 9
@@ -27,8 +27,8 @@ class Trap(Route):
 
     slow: float = 0.0
 
-    def takes(self, event: Event) -> bool:
-        if event.statement.ref == DEADLY:
+    def holds(self, view: View) -> bool:
+        if view["ref"] == DEADLY:
             os._exit(DEATH)
         time.sleep(self.slow)
         return False
@@ -49,5 +49,5 @@ async def _work(dsn: str, amqp: str, topology: Topology, *, slow: float) -> None
         pool.opened(dsn, size=2) as store,
         rabbitmq.connect(amqp, topology) as broker,
     ):
-        fold = Fold(store, [Trap([], [], [], slow)], leases={}, hand_on=lambda _: None)
+        fold = Fold(store, Rules(routes=[Trap([], [], [], slow=slow)]), hand_on=lambda _: None)
         await Consumer(broker, topology, store, fold.fold).run(asyncio.Event())

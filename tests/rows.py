@@ -139,6 +139,7 @@ async def refusal(tx: Connection, **said: Any) -> None:
         "source": "shop",
         "at": AT,
         "reason": "The signature is right but was made 3600 s before our clock.",
+        "cause": "stale_clock",
         "peer": "192.0.2.7",
         "method": "POST",
         "header_names": ["x-signature"],
@@ -148,6 +149,71 @@ async def refusal(tx: Connection, **said: Any) -> None:
         **said,
     }
     await _insert(tx, "refusals", row)
+
+
+async def capture(tx: Connection, **said: Any) -> None:
+    row = {
+        "source": "shop",
+        "received_at": AT,
+        "peer": "192.0.2.7",
+        "method": "POST",
+        "path": "/webhooks/shop",
+        "query": "",
+        "headers": [["x-signature", "00ff"]],
+        "body": b"{}",
+        "weight": 40,
+        **said,
+    }
+    await _insert(tx, "captures", row)
+
+
+async def alias(tx: Connection, subject_id: int, **said: Any) -> None:
+    """Have the shop say that a subject goes by the tracking number 123, unless told otherwise."""
+    row = {
+        "lifecycle": "order",
+        "type": "tracking:cdek",
+        "value": "123",
+        "subject_id": subject_id,
+        "kind": "source",
+        "claimant": "shop",
+        **said,
+    }
+    await _insert(tx, "aliases", row)
+
+
+async def waiting(tx: Connection, event_id: UUID, **said: Any) -> None:
+    row = {
+        "event_id": event_id,
+        "lifecycle": "order",
+        "type": "tracking:cdek",
+        "value": "123",
+        "deadline_at": AT + timedelta(days=7),
+        **said,
+    }
+    await _insert(tx, "waiting", row)
+
+
+async def correction(tx: Connection, subject_id: int, **said: Any) -> int:
+    row = {
+        "subject_id": subject_id,
+        "lane": "payment",
+        "status": "paid",
+        "reason": "I saw the money.",
+        "actor": "anna",
+        **said,
+    }
+    return int(await _insert(tx, "corrections", row, returning="id"))
+
+
+async def anomaly(tx: Connection, **said: Any) -> None:
+    row = {
+        "id": new_id(),
+        "kind": "alias_conflict",
+        "source": "shop",
+        "detail": "tracking:cdek=123 leads to two orders.",
+        **said,
+    }
+    await _insert(tx, "anomalies", row)
 
 
 async def _insert(tx: Connection, table: str, row: dict[str, Any], returning: str = "") -> Any:

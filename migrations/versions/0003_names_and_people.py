@@ -114,6 +114,30 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX anomalies_recent ON anomalies (kind, source, id DESC)",
+    # A subject's history shows what people did to it.
+    """
+    CREATE INDEX operator_actions_target ON operator_actions (target, id DESC)
+        WHERE starts_with(action, 'subject.')
+    """,
+    """
+    ALTER TABLE jobs
+        DROP CONSTRAINT jobs_kind_check,
+        ADD CONSTRAINT jobs_kind_check
+            CHECK (kind IN ('redrive', 'discard', 'replay', 'refold'))
+    """,
+    # The cause of a refusal was told from its sentence until now.
+    "ALTER TABLE refusals ADD COLUMN cause text NOT NULL DEFAULT 'malformed'",
+    """
+    UPDATE refusals SET cause = CASE
+        WHEN reason LIKE '%There is no source%' THEN 'unknown_source'
+        WHEN reason LIKE '%is not in allow_from%' THEN 'wrong_address'
+        WHEN reason LIKE '%The signature is right but was made%' THEN 'stale_clock'
+        WHEN reason LIKE '%is missing%' OR reason LIKE '%carries no %'
+            OR reason LIKE '%ends without its token%' THEN 'missing'
+        WHEN reason LIKE '%only once is safe%' OR reason LIKE '%only one is safe%' THEN 'repeated'
+        WHEN reason LIKE '% matches %' OR reason LIKE '%is none of the%' THEN 'wrong_secret'
+        ELSE cause END
+    """,
     # How often a source usually speaks.
     """
     CREATE TABLE rhythms (

@@ -11,6 +11,7 @@ from service import __version__, telemetry
 from service.app.doors import listen, write_ready
 from service.app.process import ACCEPTS, RELAYS, ROLES, WORKS, Options, Process, Role, clock
 from service.app.resources import find_store, open_broker, open_store, open_tracing, prepare
+from service.app.rules import rules
 from service.app.stations import accept, relay, senders, work
 from service.broker.topology import Topology
 from service.domain.errors import ConfigurationError
@@ -31,6 +32,7 @@ __all__ = [
     "clock",
     "find_store",
     "prepare",
+    "rules",
     "run",
     "senders",
     "write_ready",
@@ -43,6 +45,7 @@ KNOWN = Known(
     crms=frozenset(kind.name for kind in CRMS),
     options={preset.name: preset.options for preset in PRESETS},
     url_tokens=frozenset(preset.name for preset in PRESETS if preset.url_token),
+    keyless=frozenset(preset.name for preset in PRESETS if preset.keyless),
     mapped=frozenset(preset.name for preset in PRESETS if preset.mapped),
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 
 from service.app.process import Commit, Process, Role, clock
+from service.app.rules import rules
 from service.intake.receive import Intake
 from service.ops.sources import Configured
 from service.settings import Address, Settings
@@ -66,6 +67,7 @@ def _configured(process: Process, intake: Intake | None) -> Configured:
     return Configured(
         senders=lambda: intake.senders if intake else {},
         destinations=lambda: present[0].destinations,
+        rules=lambda: rules(present[0]),
         public_url=process.settings.server.public_url,
     )
 

@@ -1,26 +1,28 @@
 """The stations of each role, built from settings and started under supervision."""
 
-from collections.abc import Mapping
-from datetime import timedelta
-
+from service import outbound
 from service.app.process import Commit, Process, clock
+from service.app.rules import rules
 from service.broker.consumer import Consumer
 from service.broker.fast_path import FastPath
 from service.broker.recorder import Recorder
 from service.broker.relay import Relay
-from service.domain.routing import PRIORITIES, Condition, Route
-from service.intake import refusals
+from service.intake import captures, refusals
+from service.intake.captures import Captures
 from service.intake.group_commit import GroupCommit
+from service.intake.keys import KeyServers
+from service.intake.provider import Provider
 from service.intake.providers import registry as providers
 from service.intake.receive import Intake, Sender, Tallies
-from service.ops import dead_letters, jobs, replay, schedule
-from service.settings import Destination, Settings
+from service.ops import dead_letters, inquiries, jobs, refolds, replay, schedule
+from service.settings import Settings, Source
 from service.store import outbox
-from service.worker import pump, sync
+from service.worker import pump
 from service.worker.crms import client
 from service.worker.crms import registry as crms
 from service.worker.fold import Fold
 from service.worker.pump import Pump
+from service.worker.rules import Rules
 
 WRITERS = 2
 """Group commits in turn: while one waits for the disk, the next one gathers."""
@@ -31,51 +33,47 @@ async def work(process: Process) -> None:
     session = await process.stack.enter_async_context(client.open_session(limit=0))
     sync_pool = await process.open_pool("sync", 4)
     pumps: dict[str, Pump] = {}
-    fold = Fold(await process.open_pool("fold", 3), [], leases={}, hand_on=pump.hand_on(pumps))
+    fold = Fold(await process.open_pool("fold", 3), Rules(), hand_on=pump.hand_on(pumps))
     group = process.supervisor()
+    calls = outbound.opened(guarded=False)  # a look-up goes where the configuration says
+    asked: dict[str, Sender] = {}
+    asking = inquiries.Runner(
+        sync_pool,
+        await process.stack.enter_async_context(calls),
+        lambda: asked,
+        clock=clock,
+        process=process.id,
+    )
 
     def apply(settings: Settings) -> Commit:
-        rules = settings.destinations
+        known, askable = settings.destinations, senders(settings)
         built = {
             name: crms.crms_by_name()[rule.crm].build(rule, session, clock=clock)
-            for name, rule in rules.items()
+            for name, rule in known.items()
         }
+        going_by = rules(settings)
 
         def commit() -> None:
             for name, crm in built.items():
                 if name in pumps:
-                    pumps[name].rule, pumps[name].crm = rules[name], crm
+                    pumps[name].rule, pumps[name].crm = known[name], crm
                 else:
-                    pumps[name] = Pump(rules[name], crm, pool=sync_pool)
+                    pumps[name] = Pump(known[name], crm, pool=sync_pool)
                     group.start(f"find-{name}", pumps[name].find)
                     group.start(f"call-{name}", pumps[name].start)
                     group.start(f"record-{name}", pumps[name].record)
-            fold.routes, fold.leases = _routes(settings), _leases(rules)
+            fold.rules = going_by
+            asked.clear()
+            asked.update(askable)
 
         return commit
 
     apply(process.settings)()
+    group.start("lookups", asking.run)
     process.on_reload.append(apply)
     progress = await process.open_pool("progress", 1)
     consumer = Consumer(process.broker, process.topology, progress, fold.fold)
     process.supervisor().start("consumer", consumer.run)
-
-
-def _routes(settings: Settings) -> list[Route]:
-    return [
-        Route(
-            route.sources,
-            route.events,
-            route.destinations,
-            when=Condition.of(route.when) if route.when is not None else None,
-            priority=PRIORITIES[route.priority],
-        )
-        for route in settings.routes
-    ]
-
-
-def _leases(rules: Mapping[str, Destination]) -> dict[str, timedelta]:
-    return {name: sync.lease_time(rule) for name, rule in rules.items()}
 
 
 async def relay(process: Process) -> None:
@@ -87,15 +85,19 @@ async def relay(process: Process) -> None:
     recorder = Recorder(process.broker, process.topology, operators)
     group.start("recorder", recorder.run)
     group.start("dead-queue", recorder.watch)
-    group.start("jobs", jobs.Runner(operators, dead_letters.STEPS).run)
     housekeeping = await process.open_pool("schedule", 1)
     group.start("partitions", schedule.partition_keeper(housekeeping))
-    names = list(process.settings.destinations)
-    group.start("gauges", schedule.gauge_keeper(housekeeping, lambda: names))
+    group.start("deadlines", schedule.deadline_keeper(housekeeping))
+    group.start("captures", schedule.capture_keeper(housekeeping))
+    present = [process.settings]
+    steps = {**dead_letters.STEPS, "refold": refolds.step(lambda: rules(present[0]))}
+    group.start("jobs", jobs.Runner(operators, steps).run)
+    group.start("gauges", schedule.gauge_keeper(housekeeping, lambda: present[0]))
+    group.start("silence", schedule.silence_keeper(housekeeping, lambda: present[0]))
 
     def apply(settings: Settings) -> Commit:
         def commit() -> None:
-            names[:] = settings.destinations
+            present[:] = [settings]
 
         return commit
 
@@ -108,13 +110,24 @@ async def accept(process: Process) -> Intake:
     fast_path = FastPath(process.broker, process.topology, accept_pool)
     commits = GroupCommit(accept_pool, fast_path, process=process.id, lease=outbox.LEASE)
     tallies = Tallies()
-    intake = Intake(senders(process.settings), commits, clock=clock, tallies=tallies)
+    present = [process.settings]
+    calls = outbound.opened(guarded=not process.settings.server.sandbox)
+    servers = KeyServers(await process.stack.enter_async_context(calls))
+    intake = Intake(
+        senders(process.settings),
+        commits,
+        clock=clock,
+        tallies=tallies,
+        servers=servers,
+        captures=Captures(accept_pool),
+    )
 
     def apply(settings: Settings) -> Commit:
         known = senders(settings)
 
         def commit() -> None:
             intake.senders = known
+            present[:] = [settings]
 
         return commit
 
@@ -125,14 +138,17 @@ async def accept(process: Process) -> Intake:
         group.start(f"group-commit-{number}", commits.run)
     group.start("tallies", schedule.tally_keeper(accept_pool, tallies, process=process.id))
     group.start("refusals", refusals.keeper(accept_pool, intake.refusals))
-    steps = {"replay": replay.step(lambda: intake.senders)}
+    steps = {"replay": replay.step(lambda: intake.senders, lambda: rules(present[0]))}
     group.start("replays", jobs.Runner(await process.open_pool("replays", 1), steps).run)
     return intake
 
 
 def senders(settings: Settings) -> dict[str, Sender]:
     """Every configured source with its provider."""
-    return {
-        name: Sender(source, providers.preset(source.provider).build(source))
-        for name, source in settings.sources.items()
-    }
+    return {name: Sender(source, _provider(source)) for name, source in settings.sources.items()}
+
+
+def _provider(source: Source) -> Provider:
+    if source.mode == "capture":
+        return captures.capturing(source)
+    return providers.preset(source.provider).build(source)

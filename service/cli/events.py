@@ -117,6 +117,7 @@ class _Replay:
     def __init__(self, settings: Settings, order: Order, *, rate: int, as_json: bool) -> None:
         self._settings = settings
         self._senders = app.senders(settings)
+        self._rules = app.rules(settings)
         self._order = order
         self._rate = rate
         self._as_json = as_json
@@ -142,7 +143,8 @@ class _Replay:
 
     async def _carry(self, pool: Pool, job: Job) -> Job:
         """Take the job to its end; should another process take it over, see it through."""
-        runner = jobs.Runner(pool, {"replay": replay.step(lambda: self._senders)})
+        step = replay.step(lambda: self._senders, lambda: self._rules)
+        runner = jobs.Runner(pool, {"replay": step})
         columns = (TextColumn("  {task.description}"), BarColumn(40), MofNCompleteColumn())
         with Progress(*columns, console=self._console) as progress:
             bar = progress.add_task("read again", total=max(job.matched, 1))

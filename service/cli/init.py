@@ -1,13 +1,19 @@
-"""`orderhook init`: writes a configuration with fresh secrets, and says what each sender needs."""
+"""`orderhook init`: a configuration with fresh secrets, or a source proposed from real traffic."""
 
 import base64
 import secrets
 from pathlib import Path
 
 import click
+from pydantic_core import PydanticCustomError
 
-from service.domain.errors import Conflict
+from service.cli.context import Context, reading, wait_for
+from service.domain.errors import ConfigurationError, Conflict
 from service.intake.providers import registry
+from service.ops import sources
+from service.ops.proposing import Offered
+from service.settings import Settings, environment, locate
+from service.settings.secrets import References
 
 TEMPLATE = """\
 # Orderhook. Every key: docs/configuration.md; mistakes: `orderhook check`.
@@ -61,14 +67,54 @@ destinations = ["crm"]
 """
 
 
-@click.command(help="Write orderhook.toml and fresh secrets beside it, and print what to do next.")
+@click.command(
+    help="Write orderhook.toml and fresh secrets beside it, and print what to do next; or print a "
+    "source proposed from what was captured of it."
+)
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     help="Where to write; the present directory by default.",
 )
-def init(*, directory: Path) -> None:
+@click.option("--from-capture", metavar="SOURCE", help="Propose the table of this source.")
+@click.option("--secret", help="With --from-capture: a reference to the secret, to be tried.")
+@click.pass_obj
+def init(
+    context: Context, *, directory: Path, from_capture: str | None, secret: str | None
+) -> None:
+    if from_capture is not None:
+        settings = context.load()
+        offered = offer(context, settings, secret) if secret else None
+        click.echo(wait_for(_propose(settings, from_capture, offered)), nl=False)
+    elif secret is not None:
+        raise click.UsageError("--secret goes together with --from-capture.")
+    else:
+        write(directory)
+
+
+async def _propose(settings: Settings, name: str, secret: Offered | None) -> str:
+    async with reading(settings) as pool:
+        return await sources.proposed(pool, settings.sources, name, secret=secret)
+
+
+def offer(context: Context, settings: Settings, reference: str) -> Offered:
+    """Take the secret behind a reference, as the configuration would."""
+    environ = environment()
+    base = locate(context.config, environ).parent
+    references = References(environ, base, sandbox=settings.server.sandbox)
+    try:
+        secret = references.resolve(reference)
+    except PydanticCustomError as error:
+        remedy = (error.context or {}).get("remedy", "")
+        raise ConfigurationError(f"--secret: {error.message()} {remedy}") from None
+    # A plain secret is never repeated, not even to whoever typed it.
+    plain = reference.startswith("plain:")
+    return Offered(secret.reveal(), "" if plain else reference)
+
+
+def write(directory: Path) -> None:
+    """Write the configuration of a first installation."""
     target, folder = directory / "orderhook.toml", directory / "secrets"
     if target.exists():
         raise Conflict(f"{target} exists already: move it away, or use --directory.")

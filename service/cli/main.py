@@ -15,6 +15,7 @@ from service.cli import (
     health,
     init,
     ledger,
+    lifecycle,
     migrate,
     orders,
     providers,
@@ -53,6 +54,7 @@ VERBS: tuple[click.Command, ...] = (
     sources.sources,
     providers.providers,
     providers.crms,
+    lifecycle.lifecycle,
     token.token,
 )
 

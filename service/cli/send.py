@@ -13,7 +13,7 @@ from service.domain.errors import ConfigurationError, DependencyUnavailable
 from service.intake.provider import SignedRequest
 from service.sandbox import senders
 from service.sandbox.senders import Occasion
-from service.settings import Settings
+from service.settings import Secret, Settings, Source
 
 SECONDS = 10
 
@@ -24,6 +24,11 @@ SECONDS = 10
 @click.option("--body", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--order", default="1001", show_default=True, help="Order number in the sample.")
 @click.option("--key", help="The sender's own event id; repeat it to send a duplicate.")
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A private key (PEM) to sign with, where the source knows the public one.",
+)
 @click.option("--url", help="Base URL of the public listener; else from the configuration.")
 @click.option("--list", "listing", is_flag=True, help="List the samples of the source's provider.")
 @click.pass_obj
@@ -35,6 +40,7 @@ def send(
     body: Path | None,
     order: str,
     key: str | None,
+    key_file: Path | None,
     url: str | None,
     listing: bool,
 ) -> int:
@@ -51,10 +57,25 @@ def send(
     now = app.clock()
     occasion = Occasion(order=order, at=now, key=key or f"evt_{randomness.token_hex(8)}")
     content = body.read_bytes() if body else senders.sample(chosen, str(sample), occasion)
-    signed = senders.sign(chosen, content, at=now, key=occasion.key, sample=sample or "")
+    signed = senders.sign(
+        signing(chosen, key_file),
+        content,
+        at=now,
+        key=occasion.key,
+        sample=sample or "",
+        base=settings.server.public_url or url or base_url(settings),
+    )
     status, text = wait_for(_post(target(url or base_url(settings), source, signed), signed))
     click.echo(f"HTTP {status} {text}")
     return 0 if status < 300 else EXIT_NEGATIVE
+
+
+def signing(source: Source, key_file: Path | None) -> Source:
+    """The source with what its sender signs with in the first place."""
+    if key_file is None:
+        return source
+    secrets = (Secret.plain(key_file.read_bytes()), *source.secrets)
+    return source.model_copy(update={"secrets": secrets})
 
 
 def base_url(settings: Settings) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 from service import app
 from service.cli.context import Context, as_json, print_json, reading, wait_for
 from service.domain.refusals import clock
+from service.domain.rhythm import spelled
 from service.ops import sources as senders
 from service.ops.lookups import Body
 from service.settings import Settings
@@ -27,7 +28,10 @@ def list_(context: Context, *, as_json: bool) -> None:
     if as_json:
         print_json(body)
         return
-    table = Table("source", "provider", "address", "accepted", "last", "refused", "last refused")
+    table = Table(
+        "source", "provider", "address", "accepted", "last", "usually every", "silent since",
+        "refused", "last refused",
+    )  # fmt: skip
     for item in body["items"]:
         table.add_row(
             item["name"],
@@ -35,6 +39,8 @@ def list_(context: Context, *, as_json: bool) -> None:
             escape(item["url"] or item["path"] or "any other name"),
             f"{item['accepted']:,}",
             _moment(item["accepted_at"]),
+            spelled(item["usual_gap_seconds"]) if item["usual_gap_seconds"] else "",
+            f"[bold red]{_moment(item['silent_since'])}[/]" if item["silent_since"] else "",
             f"{item['refused']:,}",
             _moment(item["refused_at"]),
         )
@@ -62,6 +68,62 @@ def refused(context: Context, *, name: str, as_json: bool) -> None:
         console.print(f"  {newest['remedy']}", markup=False, soft_wrap=True)
         for line in _evidence(newest):
             console.print(f"    {line}", markup=False, soft_wrap=True)
+
+
+@sources.command(help="What a source in capture mode was sent; nothing of it was believed.")
+@click.argument("name")
+@click.option("--show", type=click.IntRange(min=1), help="Print one whole, by its number.")
+@as_json
+@click.pass_obj
+def captured(context: Context, *, name: str, show: int | None, as_json: bool) -> None:
+    body = wait_for(_captured(context.load(), name, show))
+    if as_json:
+        print_json(body)
+    elif show is not None:
+        _print_capture(body)
+    else:
+        _print_captures(body, name)
+
+
+def _print_captures(body: Body, name: str) -> None:
+    console = Console(highlight=False)
+    if not body["items"]:
+        console.print(f"No request of {name} is captured.", markup=False)
+        return
+    table = Table("number", "at", "from", "request", "bytes", "body begins")
+    for item in body["items"]:
+        table.add_row(
+            str(item["id"]),
+            _moment(item["at"]),
+            item["peer"],
+            escape(printable(f"{item['method']} {target(item)}")),
+            f"{item['body_bytes']:,}",
+            escape(printable(item["body"] or item["body_base64"] or "")[:60]),
+        )
+    console.print(table)
+    console.print(f"One whole: orderhook sources captured {name} --show NUMBER", markup=False)
+
+
+def _print_capture(item: Body) -> None:
+    click.echo(printable(f"{item['method']} {target(item)}"))
+    for header, value in item["headers"]:
+        click.echo(printable(f"{header}: {value}"))
+    click.echo()
+    text = item["body"]
+    click.echo("\n".join(map(printable, text.split("\n"))) if text is not None else _base64(item))
+
+
+def _base64(item: Body) -> str:
+    return f"(no text; in base64) {item['body_base64']}"
+
+
+def target(item: Body) -> str:
+    return f"{item['path']}?{item['query']}" if item["query"] else str(item["path"])
+
+
+def printable(text: str) -> str:
+    """Take a stranger's text so that it cannot speak to a terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
 
 
 def _by_reason(body: Body) -> dict[str, list[Body]]:
@@ -95,3 +157,10 @@ async def _list(settings: Settings) -> Body:
 async def _refused(settings: Settings, name: str) -> Body:
     async with reading(settings) as pool:
         return await senders.refused(pool, app.senders(settings), name)
+
+
+async def _captured(settings: Settings, name: str, number: int | None) -> Body:
+    async with reading(settings) as pool:
+        if number is not None:
+            return await senders.capture(pool, settings.sources, name, number)
+        return await senders.captured(pool, settings.sources, name)

@@ -26,7 +26,7 @@ def clean_text(value: str, limit: int = 256) -> str | None:
     Never shortened: two long names with one beginning must not become one.
     """
     try:
-        fits = len(value.encode()) <= limit
+        fits = len(value if value.isascii() else value.encode()) <= limit
     except UnicodeEncodeError:
         return None
     return value if fits and "\0" not in value else None

@@ -1,104 +1,31 @@
 """The law: the set of a subject's events comes in, its state and each event's outcome go out.
 
-The timed events walk first, by their senders' clocks; the untimed ones follow and may only raise a
-lane. Nothing here looks at when or in which order an event arrived.
+Revoked events fall away. The timed ones walk first, by their senders' clocks; the untimed ones
+follow and may only raise a lane; operators have the last word. Nothing here looks at when or in
+which order an event arrived.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from service.domain.events import AttributeValue, Event, Outcome, Statement
-from service.domain.lifecycle import Lifecycle, Status
+from service.domain import strands, sums
+from service.domain.events import AttributeValue, Event, Outcome, Revocation, Statement
+from service.domain.lifecycle import Lifecycle
+from service.domain.state import Pin, Place, State, Strands
+from service.domain.strands import Ruling
+from service.domain.sums import Tally, Teller
 
-LAW = 1
-"""Raise it with every change of this module or of a lifecycle that can change a folded state."""
+__all__ = ["LAW", "Folded", "Pin", "Place", "Ruling", "State", "advance", "fold"]
 
+LAW = 2
+"""Raise it with every change of the law or of a lifecycle that can change a folded state.
 
-class Place(NamedTuple):
-    """Where an event stands in the one order of the law.
+The law is this module, `strands`, `sums` and `state`.
+"""
 
-    (source, dedupe_key) is unique while keys are kept; the id settles what comes back later.
-    """
-
-    occurred_at: datetime | None
-    rank: int
-    source: str
-    dedupe_key: str
-    event_id: UUID
-
-
-class Ruling(NamedTuple):
-    """What became of an event, and why, as a sentence."""
-
-    outcome: Outcome
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LaneState:
-    """The status of a lane, and the first event of the walk that brought it there."""
-
-    status: str
-    occurred_at: datetime | None
-    event_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class AttributeState:
-    """The value of an attribute, and the place of the event that said it last."""
-
-    value: AttributeValue
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that must be remembered of folded events to go on from them."""
-
-    lanes: Mapping[str, LaneState] = field(default_factory=dict)
-    attributes: Mapping[str, AttributeState] = field(default_factory=dict)
-    last: Place | None = None
-    """Of all timed events the one that sorts last."""
-    untimed: bool = False
-    """Whether an untimed event was folded: it ran after `last`, so nothing may be appended."""
-
-    @classmethod
-    def empty(cls) -> "State":
-        return cls()
-
-    @property
-    def lanes_view(self) -> dict[str, str]:
-        return {name: lane.status for name, lane in sorted(self.lanes.items())}
-
-    @property
-    def attributes_view(self) -> dict[str, AttributeValue]:
-        return {name: said.value for name, said in sorted(self.attributes.items())}
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "lanes": {name: _lane_to_json(lane) for name, lane in sorted(self.lanes.items())},
-            "attributes": {
-                name: {"value": said.value, "place": _place_to_json(said.place)}
-                for name, said in sorted(self.attributes.items())
-            },
-            "last": _place_to_json(self.last) if self.last else None,
-            "untimed": self.untimed,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "State":
-        return cls(
-            lanes={name: _lane_from_json(lane) for name, lane in data["lanes"].items()},
-            attributes={
-                name: AttributeState(said["value"], _place_from_json(said["place"]))
-                for name, said in data["attributes"].items()
-            },
-            last=_place_from_json(data["last"]) if data["last"] else None,
-            untimed=data["untimed"],
-        )
+ROLLED_BACK = Ruling(Outcome.REVOKED, "an operator took it back")
+REVOKED = Ruling(Outcome.REVOKED, "its sender took it back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +36,20 @@ class Folded:
     outcomes: Mapping[UUID, Ruling]
 
 
-def fold(lifecycle: Lifecycle, events: Iterable[Event]) -> Folded:
-    """Apply the law to all events of one subject whose fate is `fold`."""
-    return _walk(lifecycle, State.empty(), events=events)
+def fold(
+    lifecycle: Lifecycle,
+    events: Iterable[Event],
+    *,
+    pins: Sequence[Pin] = (),
+    rolled_back: Collection[UUID] = (),
+) -> Folded:
+    """Apply the law to all events of one subject whose fate is `fold`.
+
+    `pins` are those that no operator released; `rolled_back` are events that operators took back.
+    """
+    held = {pin.lane: pin for pin in sorted(pins) if lifecycle.find(pin.lane, pin.status)}
+    begun = State(pins=held, rolled_back=frozenset(rolled_back))
+    return _walk(lifecycle, begun, events=_once(events))
 
 
 def advance(lifecycle: Lifecycle, state: State, events: Iterable[Event]) -> Folded | None:
@@ -119,39 +57,98 @@ def advance(lifecycle: Lifecycle, state: State, events: Iterable[Event]) -> Fold
 
     What it answers equals `fold` of everything; earlier rulings stay as they are.
     """
-    batch = list(events)
-    return (
-        _walk(lifecycle, state, events=batch) if _all_sort_last(lifecycle, state, batch) else None
+    batch = _once(events)
+    return _walk(lifecycle, state, events=batch) if _suffices(lifecycle, state, batch) else None
+
+
+def _once(events: Iterable[Event]) -> list[Event]:
+    return list({event.id: event for event in events}.values())
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The parts of a state that the walk moves; what it starts from is never changed."""
+
+    strands: dict[str, Strands]
+    attributes: dict[str, AttributeValue]
+    tallies: dict[Teller, Tally]
+    last: Place | None
+    untimed: Place | None
+
+
+def _walk(lifecycle: Lifecycle, state: State, *, events: Sequence[Event]) -> Folded:
+    """Step on each event once, in the order of the law, and look at the lanes afterwards."""
+    state = replace(state, revoked=state.revoked | _revocations(state, events))
+    outcomes: dict[UUID, Ruling] = {}
+    walking: list[Event] = []
+    for event in events:
+        if (ruling := _passed_over(lifecycle, state, event)) is not None:
+            outcomes[event.id] = ruling
+        else:
+            walking.append(event)
+    returns = state.returns | _returns(walking)
+    draft = _Draft(
+        dict(state.strands),
+        dict(state.attributes),
+        dict(state.tallies),
+        state.last,
+        state.untimed,
+    )
+    for event in _in_order(lifecycle, walking):
+        outcomes[event.id] = _step(lifecycle, draft, event, returns=returns)
+    moved = replace(
+        state,
+        lanes=_lanes(lifecycle, draft, returns=returns),
+        strands=draft.strands,
+        attributes=draft.attributes,
+        tallies=draft.tallies,
+        returns=returns,
+        last=draft.last,
+        untimed=draft.untimed,
+    )
+    return Folded(moved, outcomes)
+
+
+def _revocations(state: State, events: Iterable[Event]) -> frozenset[Revocation]:
+    """What senders took back; only an operator can take that back again."""
+    return frozenset(
+        event.statement.revokes
+        for event in events
+        if event.statement.revokes is not None and event.id not in state.rolled_back
     )
 
 
-def _all_sort_last(lifecycle: Lifecycle, state: State, events: Iterable[Event]) -> bool:
-    places = [_place(lifecycle, event) for event in events if _understood(lifecycle, event)]
-    if not places:
-        return True
-    if state.untimed or any(place.occurred_at is None for place in places):
-        return False
-    return state.last is None or min(places) > state.last
+def _passed_over(lifecycle: Lifecycle, state: State, event: Event) -> Ruling | None:
+    """The ruling on an event that the walk never meets; None for all others."""
+    said = event.statement
+    if event.id in state.rolled_back:
+        return ROLLED_BACK
+    if said.revokes is None:
+        if Revocation(event.source, said.dedupe_key) in state.revoked:
+            return REVOKED
+        if said.status is not None and lifecycle.find(said.lane, said.status) is None:
+            unknown = f"the lifecycle {lifecycle.name} has no status {said.lane}.{said.status}"
+            return Ruling(Outcome.IGNORED, unknown)
+    return None
 
 
-def _walk(lifecycle: Lifecycle, state: State, *, events: Iterable[Event]) -> Folded:
-    """Step on each event once, in the order of the law."""
-    outcomes: dict[UUID, Ruling] = {}
-    for event in _in_order(lifecycle, events):
-        state, outcomes[event.id] = _step(lifecycle, state, event)
-    return Folded(state, outcomes)
+def _returns(events: Iterable[Event]) -> frozenset[str]:
+    said = (event.statement for event in events)
+    return frozenset(each.parcel for each in said if each.returns and each.parcel is not None)
 
 
-def _in_order(lifecycle: Lifecycle, events: Iterable[Event]) -> list[Event]:
+def _in_order(lifecycle: Lifecycle, events: Sequence[Event]) -> Iterator[Event]:
     """Sort timed events by (occurred_at, rank, source, dedupe_key), then untimed by the rest."""
-    once = {event.id: event for event in events}.values()
-    timed = [event for event in once if event.statement.occurred_at is not None]
-    untimed = [event for event in once if event.statement.occurred_at is None]
 
     def place(event: Event) -> Place:
         return _place(lifecycle, event)
 
-    return [*sorted(timed, key=place), *sorted(untimed, key=place)]
+    for timed in (True, False):
+        yield from sorted((each for each in events if _is_timed(each) is timed), key=place)
+
+
+def _is_timed(event: Event) -> bool:
+    return event.statement.occurred_at is not None
 
 
 def _place(lifecycle: Lifecycle, event: Event) -> Place:
@@ -161,109 +158,82 @@ def _place(lifecycle: Lifecycle, event: Event) -> Place:
     return Place(said.occurred_at, rank, event.source, said.dedupe_key, event.id)
 
 
-def _understood(lifecycle: Lifecycle, event: Event) -> bool:
+def _step(lifecycle: Lifecycle, draft: _Draft, event: Event, *, returns: Collection[str]) -> Ruling:
+    """Take what the event says; attributes and money count though its status comes too late."""
     said = event.statement
-    return said.status is None or lifecycle.find(said.lane, said.status) is not None
-
-
-def _step(lifecycle: Lifecycle, state: State, event: Event) -> tuple[State, Ruling]:
-    ruling = _judge(lifecycle, state, event.statement)
-    if ruling.outcome is Outcome.IGNORED:
-        return state, ruling
-    place = _place(lifecycle, event)
-    if ruling.outcome is Outcome.APPLIED:
-        state = _moved(state, event)
-    said = {name: AttributeState(v, place) for name, v in event.statement.attributes.items()}
-    untimed = place.occurred_at is None
-    return replace(
-        state,
-        attributes={**state.attributes, **said},
-        last=state.last if untimed else place,
-        untimed=state.untimed or untimed,
-    ), ruling
-
-
-def _moved(state: State, event: Event) -> State:
-    """Put the event's lane on its status; an event that repeats the status leaves the first one."""
-    said = event.statement
-    if said.lane is None or said.status is None:
-        return state
-    now = state.lanes.get(said.lane)
-    if now is not None and now.status == said.status:
-        return state
-    reached = LaneState(said.status, said.occurred_at, event.id)
-    return replace(state, lanes={**state.lanes, said.lane: reached})
-
-
-def _judge(lifecycle: Lifecycle, state: State, said: Statement) -> Ruling:
-    if said.status is None:
-        return Ruling(Outcome.APPLIED, "carries attributes only")
+    ruling = Ruling(Outcome.APPLIED, _contents(said))
     wanted = lifecycle.find(said.lane, said.status)
-    if said.lane is None or wanted is None:
-        return Ruling(
-            Outcome.IGNORED,
-            f"the lifecycle {lifecycle.name} has no status {said.lane}.{said.status}",
+    if said.lane is not None and wanted is not None:
+        draft.strands[said.lane], ruling = strands.step(
+            lifecycle.lanes[said.lane],
+            draft.strands.get(said.lane, Strands()),
+            said,
+            wanted=wanted,
+            returns=returns,
         )
-    now = state.lanes.get(said.lane)
-    if now is None:
-        return Ruling(Outcome.APPLIED, f"{wanted.name} is the first in the {said.lane} lane")
-    current = lifecycle.lanes[said.lane].statuses[now.status]
-    if said.occurred_at is None:
-        return _judge_untimed(current, wanted, lane=said.lane)
-    return _judge_timed(current, wanted, lane=said.lane)
+    draft.attributes |= said.attributes
+    for money in said.money:
+        teller = Teller(money.kind, event.source)
+        draft.tallies[teller] = sums.heard(draft.tallies.get(teller, Tally()), money)
+    if _weighs(said):
+        place = _place(lifecycle, event)
+        draft.last = place if _is_timed(event) else draft.last
+        draft.untimed = draft.untimed if _is_timed(event) else place
+    return _revoking(said, said.revokes, ruling) if said.revokes is not None else ruling
 
 
-def _judge_timed(current: Status, wanted: Status, *, lane: str) -> Ruling:
-    """Supersede a status that is not the current one and not in its exits."""
-    if wanted.name == current.name:
-        return Ruling(Outcome.APPLIED, f"{wanted.name} repeats the status of the {lane} lane")
-    return _follow(current, wanted, lane=lane)
+def _contents(said: Statement) -> str:
+    parts = {"attributes": said.attributes, "money": said.money, "other names": said.aliases}
+    carried = [name for name, part in parts.items() if part]
+    return f"carries {' and '.join(carried)} only" if carried else "carries nothing to fold"
 
 
-def _judge_untimed(current: Status, wanted: Status, *, lane: str) -> Ruling:
-    """Let a status without a time pass only if the rank rises and the exits allow it."""
-    if wanted.rank <= current.rank:
-        return Ruling(
-            Outcome.SUPERSEDED,
-            f"{wanted.name} came without a time and does not rank above {current.name}"
-            f" in the {lane} lane",
-        )
-    return _follow(current, wanted, lane=lane)
+def _revoking(said: Statement, taken: Revocation, ruling: Ruling) -> Ruling:
+    """A revocation is applied, whatever became of a status beside it."""
+    beside = f"; {ruling.reason}" if said.status is not None else ""
+    return Ruling(Outcome.APPLIED, f"takes back {taken.dedupe_key} of {taken.source}{beside}")
 
 
-def _follow(current: Status, wanted: Status, *, lane: str) -> Ruling:
-    if wanted.name in current.exits:
-        return Ruling(Outcome.APPLIED, f"{wanted.name} follows {current.name} in the {lane} lane")
-    return Ruling(
-        Outcome.SUPERSEDED, f"{wanted.name} cannot follow {current.name} in the {lane} lane"
-    )
+def _weighs(said: Statement) -> bool:
+    """Whether it matters where in the order an event stands."""
+    return said.status is not None or bool(said.attributes) or bool(said.money)
 
 
-def _lane_to_json(lane: LaneState) -> dict[str, object]:
-    return {
-        "status": lane.status,
-        "occurred_at": _moment_to_json(lane.occurred_at),
-        "event_id": str(lane.event_id),
-    }
+def _lanes(lifecycle: Lifecycle, draft: _Draft, *, returns: Collection[str]) -> dict[str, str]:
+    lanes: dict[str, str] = {}
+    for name, each in sorted(draft.strands.items()):
+        lane = lifecycle.lanes[name]
+        status = strands.shown(lane, each, returns=returns)
+        if status is not None and lane.settlement is not None:
+            price = draft.attributes.get("amount")
+            status = sums.settled(lane.settlement, status, tallies=draft.tallies, price=price)
+        if status is not None:
+            lanes[name] = status
+    return lanes
 
 
-def _lane_from_json(data: Mapping[str, Any]) -> LaneState:
-    return LaneState(data["status"], _moment_from_json(data["occurred_at"]), UUID(data["event_id"]))
+def _suffices(lifecycle: Lifecycle, state: State, batch: Sequence[Event]) -> bool:
+    """Whether all of the batch comes after all of the state, and nothing folded looks different."""
+    if _revocations(state, batch) - state.revoked:
+        return False
+    walking = [event for event in batch if _passed_over(lifecycle, state, event) is None]
+    turned = _returns(walking) - state.returns
+    return all(
+        turned.isdisjoint(each.parcels)
+        and name in lifecycle.lanes
+        and strands.known(lifecycle.lanes[name], each)
+        for name, each in state.strands.items()
+    ) and _all_sort_last(lifecycle, state, walking)
 
 
-def _place_to_json(place: Place) -> list[object]:
-    at, rank, source, key, event_id = place
-    return [_moment_to_json(at), rank, source, key, str(event_id)]
+def _all_sort_last(lifecycle: Lifecycle, state: State, walking: Iterable[Event]) -> bool:
+    heavy = [event for event in walking if _weighs(event.statement)]
+    timed = [_place(lifecycle, event) for event in heavy if _is_timed(event)]
+    untimed = [_place(lifecycle, event) for event in heavy if not _is_timed(event)]
+    if timed and state.untimed is not None:
+        return False
+    return _follow(timed, state.last) and _follow(untimed, state.untimed)
 
 
-def _place_from_json(data: list[Any]) -> Place:
-    at, rank, source, key, event_id = data
-    return Place(_moment_from_json(at), rank, source, key, UUID(event_id))
-
-
-def _moment_to_json(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="microseconds") if moment else None
-
-
-def _moment_from_json(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _follow(places: Sequence[Place], last: Place | None) -> bool:
+    return not places or last is None or min(places) > last

@@ -1,8 +1,7 @@
 """The lifecycles as data: lane statuses come in, one overall status goes out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import product
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,53 +88,22 @@ class Lifecycle:
 
 def overall(lifecycle: Lifecycle, lanes: Mapping[str, str]) -> str:
     """Derive the overall status; lanes without a status are left out of `lanes`."""
-    shown = {f"{lane}.{status}" for lane, status in lanes.items()}
+    shown = _shown(lanes)
     for rule in lifecycle.rules:
         if _holds(rule, shown):
             return rule.status
     return lifecycle.otherwise
 
 
-def _holds(rule: Rule, shown: set[str]) -> bool:
+def alarms(lifecycle: Lifecycle, lanes: Mapping[str, str]) -> list[Alarm]:
+    """List every contradiction between the lanes, in the order of the lifecycle."""
+    shown = _shown(lanes)
+    return [alarm for alarm in lifecycle.alarms if _holds(alarm, shown)]
+
+
+def _shown(lanes: Mapping[str, str]) -> set[str]:
+    return {f"{lane}.{status}" for lane, status in lanes.items()}
+
+
+def _holds(rule: Rule | Alarm, shown: set[str]) -> bool:
     return rule.unless.isdisjoint(shown) and all(not group.isdisjoint(shown) for group in rule.when)
-
-
-def validate(lifecycle: Lifecycle) -> list[str]:
-    """Name every flaw of the data as a sentence; an empty list means it can be used."""
-    return [*_lane_flaws(lifecycle), *_name_flaws(lifecycle), *_reach_flaws(lifecycle)]
-
-
-def _lane_flaws(lifecycle: Lifecycle) -> Iterator[str]:
-    for lane in lifecycle.lanes.values():
-        ranks = [status.rank for status in lane.statuses.values()]
-        for rank in sorted({rank for rank in ranks if ranks.count(rank) > 1}):
-            yield f"lane {lane.name}: rank {rank} is used more than once"
-        for status in lane.statuses.values():
-            for unknown in sorted(status.exits - lane.statuses.keys()):
-                yield f"lane {lane.name}: {status.name} exits to {unknown}, which it does not have"
-
-
-def _name_flaws(lifecycle: Lifecycle) -> Iterator[str]:
-    known = {f"{lane.name}.{name}" for lane in lifecycle.lanes.values() for name in lane.statuses}
-    for number, rule in enumerate(lifecycle.rules, start=1):
-        if not rule.status:
-            yield f"rule {number} gives no status"
-        for unknown in sorted(rule.unless.union(*rule.when) - known):
-            yield f"rule {number} ({rule.status}) names {unknown}, which no lane has"
-    if not lifecycle.otherwise:
-        yield "the status for when no rule holds is empty"
-
-
-def _reach_flaws(lifecycle: Lifecycle) -> Iterator[str]:
-    """Try every combination of lane statuses: a rule that never is the first to hold is dead."""
-    choices = [
-        ["", *(f"{lane.name}.{name}" for name in lane.statuses)]
-        for lane in lifecycle.lanes.values()
-    ]
-    unreached = dict(enumerate(lifecycle.rules, start=1))
-    for combination in product(*choices):
-        shown = set(combination)
-        first = next((n for n, rule in enumerate(lifecycle.rules, 1) if _holds(rule, shown)), 0)
-        unreached.pop(first, None)
-    for number, rule in unreached.items():
-        yield f"rule {number} ({rule.status}) can never be the first to hold"

@@ -13,6 +13,7 @@ _NUMBERS_END = 10_000_000_000_000
 _UNIX = re.compile(r"[0-9]{9,13}(\.[0-9]{1,9})?")
 _COUNT = re.compile(r"[0-9]{1,13}(\.[0-9]{1,9})?", re.ASCII)
 _MAX_TEXT = 64
+_READABLE = frozenset((int, float, str))
 _ISO = re.compile(
     r"""
     ( \d{4}-\d{2}-\d{2} [T\ ] \d{2}:\d{2} (:\d{2}([.,]\d{1,9})?)?
@@ -42,8 +43,7 @@ def parse(value: object, *, zone: tzinfo = UTC) -> datetime | None:
 
 def parse_as(value: object, form: str, *, zone: tzinfo = UTC) -> datetime | None:
     """Read one form only: `auto` (all that `parse` reads), `iso`, `unix`, `unix_ms`, a strptime."""
-    readable = isinstance(value, int | float | str) and not isinstance(value, bool)
-    text = str(value).strip() if readable else ""
+    text = str(value).strip() if type(value) in _READABLE else ""
     if not 0 < len(text) <= _MAX_TEXT:
         return None
     match form:

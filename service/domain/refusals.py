@@ -1,6 +1,5 @@
-"""A refusal in the words of the code that judged comes in; its cause and a remedy go out."""
+"""The cause of a refusal comes in; what a person may do about it goes out."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -17,33 +16,9 @@ class Cause(StrEnum):
     MALFORMED = "malformed"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    cause: Cause
-    remedy: str
-
-
-SPOKEN: tuple[tuple[str, Cause], ...] = (
-    ("There is no source", Cause.UNKNOWN_SOURCE),
-    ("is not in allow_from", Cause.WRONG_ADDRESS),
-    ("The signature is right but was made", Cause.STALE_CLOCK),
-    ("is missing", Cause.MISSING),
-    ("carries no ", Cause.MISSING),
-    ("ends without its token", Cause.MISSING),
-    ("only once is safe", Cause.REPEATED),
-    ("only one is safe", Cause.REPEATED),
-    ("key id", Cause.UNKNOWN_KEY),
-    (" matches ", Cause.WRONG_SECRET),
-    ("is none of the", Cause.WRONG_SECRET),
-)
-"""What the sentences of a cause have in common; the first that fits counts."""
-
-
-def explain(reason: str, *, source: str) -> Told:
-    """The cause behind a sentence, and what to do about it."""
-    fitting = (cause for words, cause in SPOKEN if words in reason)
-    cause = next(fitting, Cause.MALFORMED)
-    return Told(cause, REMEDIES[cause].format(source=source))
+def remedy(cause: Cause, *, source: str) -> str:
+    """What to do about it."""
+    return REMEDIES[cause].format(source=source)
 
 
 def clock(seconds: float) -> str:

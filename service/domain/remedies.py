@@ -1,7 +1,8 @@
 """Why a dead letter is dead goes in; what that means and how to mend it come out, in sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from service.domain.verdict import Reason
 
@@ -28,8 +29,14 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Add the word to the source's statuses (or map it to ignore), " + _REPLAY,
     ),
     Reason.UNRESOLVED_SUBJECT: Explanation(
-        "The event does not say which order it is about.",
-        "Mend subject.ref of the source, " + _REPLAY,
+        "The event does not say which order it is about, or knows it by a name nobody linked.",
+        "If it knows the order by another name, link that (`orderhook orders alias`), and the "
+        "event comes back by itself. Else mend subject.ref of the source, " + _REPLAY,
+    ),
+    Reason.LOOKUP_FAILED: Explanation(
+        "The event only points at an object, and the sender's API would not tell its state.",
+        "Mend token or api of the source (or the access rights behind the token), reload, then "
+        "redrive; the object is then looked up again.",
     ),
     Reason.POISON: Explanation(
         "Folding the event failed, or ended its worker, each time it was tried alone.",
@@ -58,6 +65,13 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Look at the record there: if it shows the status, discard; if not, redrive.",
     ),
 }
+
+
+def link(lifecycle: str, names: Sequence[str]) -> str:
+    """The remedy for one event that waited in vain for one of these names."""
+    of_other = "" if lifecycle == "order" else f" --lifecycle {quote(lifecycle)}"
+    commands = [f"`orderhook orders alias REF {quote(name)}{of_other}`" for name in names]
+    return f"Link it to what it belongs to: {' or '.join(commands)}. Then it comes back by itself."
 
 
 def explain(reason: str) -> Explanation:

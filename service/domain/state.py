@@ -92,7 +92,7 @@ class State:
         others: dict[str, object] = {
             "lanes": dict(sorted(self.lanes.items())),
             "attributes": dict(sorted(self.attributes.items())),
-            "tallies": [_tally_to_json(*each) for each in sorted(self.tallies.items(), key=_teller)],
+            "tallies": [_tally_to_json(each, self.tallies[each]) for each in sorted(self.tallies)],
             "returns": sorted(self.returns),
             "revoked": sorted(map(list, self.revoked)),
             "rolled_back": sorted(map(str, self.rolled_back)),
@@ -125,10 +125,6 @@ def _first_law(data: Mapping[str, Any]) -> State:
     lanes = {name: lane["status"] for name, lane in data.get("lanes", {}).items()}
     attributes = {name: said["value"] for name, said in data.get("attributes", {}).items()}
     return State(lanes=lanes, attributes=attributes)
-
-
-def _teller(entry: tuple[Teller, Tally]) -> Teller:
-    return entry[0]
 
 
 def _tally_to_json(teller: Teller, tally: Tally) -> list[object]:

@@ -1,9 +1,10 @@
-"""Amounts that senders tell come in, one after the other; exact sums, and what they mean, go out."""
+"""Amounts that senders tell come in; exact sums, and the status they mean, go out."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal
+from operator import itemgetter
 from typing import NamedTuple
 
 from service.domain.events import AttributeValue, Money
@@ -67,7 +68,7 @@ def amounts(tallies: Mapping[Teller, Tally]) -> dict[str, dict[str, Decimal]]:
     named = {currency for tally in tallies.values() for currency in _currencies(tally)} - {""}
     usual = named.pop() if len(named) == 1 else ""
     found: dict[str, dict[str, Decimal]] = {}
-    for teller, tally in sorted(tallies.items(), key=lambda entry: entry[0]):
+    for teller, tally in sorted(tallies.items(), key=itemgetter(0)):
         of_kind = found.setdefault(teller.kind, {})
         for currency, amount in _told(tally, usual=usual).items():
             of_kind[currency] = max(of_kind.get(currency, amount), amount, key=_width)

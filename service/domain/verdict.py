@@ -11,6 +11,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     UNMAPPED = "unmapped"
     UNRESOLVED_SUBJECT = "unresolved_subject"
+    LOOKUP_FAILED = "lookup_failed"
     POISON = "poison"
     REFUSED = "refused"
     NOT_FOUND = "not_found"

@@ -59,6 +59,10 @@ class Preset:
     """Facts nobody could verify, each with what to confirm on a live delivery, as sentences."""
     url_token: bool = False
     """Whether a secret in the URL proves who sends, in place of what signs."""
+    keyless: bool = False
+    """Whether its public keys are fetched, so that `secrets` may be empty."""
+    api: str = ""
+    """Where its own API is, unless the source says otherwise."""
     options: tuple[str, ...] = ()
     """What a source may set under `options`."""
     mapped: bool = False
@@ -114,7 +118,8 @@ class Declared(Provider):
         return self.manners.refusal
 
     def handshake(self, request: RawRequest) -> Reply | None:
-        return self.manners.greet(request) if self.manners.greet else None
+        greeting = self.manners.greet(request) if self.manners.greet else None
+        return greeting or self.guard.greet(request)
 
     def verify(self, request: RawRequest, *, now: datetime, keys: Keys = NO_KEYS) -> Verification:
         return self.guard.verify(request, now=now, keys=keys)
@@ -124,13 +129,14 @@ class Declared(Provider):
 
     def parse(self, request: RawRequest) -> Sequence[Statement]:
         try:
-            opened = self.guard.open(request)
+            # What was fetched is no webhook: nobody signed or sealed it.
+            opened = request if request.method == "GET" else self.guard.open(request)
         except Unreadable as why:
             return (mapping.unreadable(request, str(why)),)
         return self.reader.read(opened)
 
-    def acknowledge(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # always the same
-        return self.manners.answer
+    def acknowledge(self, request: RawRequest) -> Reply | None:
+        return self.manners.answer or self.guard.answer(request)
 
     def inquire(self, lookup: Lookup) -> Inquiry | None:
         return self.manners.inquire(lookup) if self.manners.inquire else None

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from service.domain.events import Lookup, Statement
+from service.domain.refusals import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,13 @@ class RawRequest:
     """The rest of the path after the source's name, decoded; for some senders the event kind."""
     id: UUID | None = None
     """Names the request in the log and in the answer."""
+    url: str = ""
+    """The address the sender posted to, as the configuration has it; some senders sign it."""
 
     def header(self, name: str) -> str | None:
         """The value of a header sent exactly once; None when absent or sent twice."""
-        values = [value for key, value in self.headers if key == name.lower()]
+        wanted = name.lower()
+        values = [value for key, value in self.headers if key == wanted]
         return values[0] if len(values) == 1 else None
 
     def parameter(self, name: str) -> str | None:
@@ -82,6 +86,8 @@ class Forged:
     reason: str
     skew: timedelta | None = None
     """Sender's clock minus ours, where the request carried a time."""
+    cause: Cause = Cause.MALFORMED
+    """What people are told to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,13 @@ class Wanted:
     url: str
     """https, and of a host this provider trusts."""
     authorized: bool = False
-    """Whether the source's `token` must be shown as a bearer token."""
+    """Whether the source's `token` must be shown."""
+    header: str = ""
+    """The header it is shown in as it stands; empty: as a bearer token."""
+    lacking: str = ""
+    """What the document in `keys` lacks, as a sentence, where a newer one may have it."""
+    useless: bool = False
+    """Whether that document is nothing of the kind, so that nobody can be judged by it."""
 
 
 Keys = Mapping[str, bytes]
@@ -127,6 +139,14 @@ class Guard(Protocol):
     def open(self, request: RawRequest) -> RawRequest:
         """Decrypt the body; raises Unreadable where that fails. Most bodies are open."""
         return request
+
+    def greet(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # by default none
+        """Answer the sender's test of the address where that takes the secrets."""
+        return None
+
+    def answer(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # by default none
+        """Answer an accepted request where that takes the secrets; pure like all the rest."""
+        return None
 
 
 class Provider(Protocol):

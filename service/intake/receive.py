@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
+from types import MappingProxyType
 from typing import assert_never
+from uuid import UUID
 
 import orjson
 import structlog
@@ -14,16 +16,20 @@ import structlog
 from service import telemetry, tracing
 from service.domain.errors import StoreUnavailable
 from service.domain.events import Event
+from service.domain.refusals import Cause
+from service.intake import keys
 from service.intake.admission import Rates, is_allowed
+from service.intake.captures import Captures
 from service.intake.group_commit import GroupCommit, Receipt
+from service.intake.keys import KeyServers
 from service.intake.provider import (
     Forged,
     Genuine,
+    Judgement,
     Provider,
     RawRequest,
     Reply,
     Undecided,
-    Verification,
 )
 from service.intake.refusals import UNKNOWN, Refusals
 from service.intake.verification import signing
@@ -37,6 +43,7 @@ PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 RETRY_AFTER = 5
 """Seconds we ask a sender to wait when its request could not be stored."""
 DEFAULT_MAX_BODY = 256 * 1024
+NO_MARK: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,15 @@ class Intake:
         *,
         clock: Callable[[], datetime],
         tallies: "Tallies",
+        servers: KeyServers | None = None,
+        captures: Captures | None = None,
     ) -> None:
         self.senders = senders
         self._commits = commits
         self._clock = clock
         self._tallies = tallies
+        self._servers = servers
+        self._captures = captures
         self._rates = Rates()
         self.refusals = Refusals()
 
@@ -71,12 +82,17 @@ class Intake:
         return sender.source.max_body if sender else DEFAULT_MAX_BODY
 
     async def receive(self, source: str, request: RawRequest) -> Reply:
-        """Greet, or judge, parse, commit, answer."""
+        """Greet, or capture, or judge, parse, commit, answer."""
         sender = self.senders.get(source)
         if greeting := self._greet(sender, request):
             return greeting
+        if sender and sender.source.mode == "capture" and _is_near(sender, request):
+            return await self._capture(sender, request)
+        return await self._decide(source, sender, request)
+
+    async def _decide(self, source: str, sender: Sender | None, request: RawRequest) -> Reply:
         now = self._clock()
-        judged = _judge(sender, request, now)
+        judged = await self._judge(sender, request, now)
         match judged:
             case Genuine() if sender:
                 wait = self._rates.wait(sender.source.name, sender.source.rate, now)
@@ -86,7 +102,7 @@ class Intake:
             case Forged() if sender:
                 return self._refuse(sender, request, judged)
             case Genuine() | Forged():
-                return self._refuse(None, request, Forged(_nowhere(source)))
+                return self._refuse(None, request, _nowhere(source))
             case Undecided(reason=reason, retry_after=after):
                 return self._put_off(source, reason, seconds=max(1, int(after.total_seconds())))
             case _:
@@ -101,6 +117,34 @@ class Intake:
         if request.method == "POST":
             return None
         return problem(405, "Method Not Allowed", "Use POST here.", headers={"Allow": "POST"})
+
+    async def _judge(self, sender: Sender | None, request: RawRequest, now: datetime) -> Judgement:
+        """Ask the provider; a stranger's request costs as much as a wrong signature."""
+        if sender is None:
+            return signing.decoy(request, now=now)
+        if not _is_near(sender, request):
+            signing.decoy(request, now=now)
+            why = f"The address {request.peer} is not in allow_from."
+            return Forged(why, cause=Cause.WRONG_ADDRESS)
+        return await keys.judge(
+            sender.provider, request, source=sender.source, now=now, servers=self._servers
+        )
+
+    async def _capture(self, sender: Sender, request: RawRequest) -> Reply:
+        """Store it as it came and answer as if it were accepted; the ledger never hears of it."""
+        name = sender.source.name
+        wait = self._rates.wait(name, sender.source.rate, self._clock())
+        if wait:
+            return self._put_off(name, "the rate of the source", seconds=ceil(wait))
+        try:
+            if self._captures is None:
+                raise StoreUnavailable("This process stores no captures.")  # noqa: TRY301
+            await self._captures.keep(name, request)
+        except StoreUnavailable as error:
+            return self._put_off(name, str(error), seconds=RETRY_AFTER)
+        telemetry.REQUESTS.labels(name, "captured").inc()
+        demanded = sender.provider.acknowledge(request)
+        return demanded or _counted(request.id or new_id(), Receipt(0, 0))
 
     async def _accept(self, sender: Sender, request: RawRequest) -> Reply:
         request = sender.provider.redact(request)
@@ -123,21 +167,14 @@ class Intake:
         mark = {"Orderhook-Duplicate": "true"} if duplicate else {}
         if demanded is not None:
             return replace(demanded, headers={**demanded.headers, **mark})
-        body = {
-            "request_id": str(arrival.id),
-            "events": receipt.events,
-            "duplicates": receipt.duplicates,
-        }
-        return Reply(202, orjson.dumps(body), {"Content-Type": "application/json", **mark})
+        return _counted(arrival.id, receipt, mark)
 
     def _refuse(self, sender: Sender | None, request: RawRequest, judged: Forged) -> Reply:
         source = sender.source.name if sender else UNKNOWN
         status = sender.provider.refusal if sender else 401
         telemetry.REQUESTS.labels(source, "refused").inc()
         self._tallies.refused[source] += 1
-        self.refusals.note(
-            source, request, reason=judged.reason, skew=judged.skew, at=self._clock()
-        )
+        self.refusals.note(source, request, judged, at=self._clock())
         log.info("request_refused", source=source, reason=judged.reason)
         return problem(status, "Not accepted", "The request is not signed by a known sender.")
 
@@ -175,18 +212,19 @@ class Tallies:
             self.unavailable[name] += unavailable
 
 
-def _judge(sender: Sender | None, request: RawRequest, now: datetime) -> Verification:
-    """Ask the provider; a stranger's request costs as much as a wrong signature."""
-    if sender is None:
-        return signing.decoy(request, now=now)
-    if not _is_near(sender, request):
-        signing.decoy(request, now=now)
-        return Forged(f"The address {request.peer} is not in allow_from.")
-    return sender.provider.verify(request, now=now)
+def _counted(request_id: UUID, receipt: Receipt, mark: Mapping[str, str] = NO_MARK) -> Reply:
+    """Say what became of a request where its sender demands no other answer."""
+    body = {
+        "request_id": str(request_id),
+        "events": receipt.events,
+        "duplicates": receipt.duplicates,
+    }
+    return Reply(202, orjson.dumps(body), {"Content-Type": "application/json", **mark})
 
 
-def _nowhere(name: str) -> str:
-    return f"There is no source {name}." if name else "There is no source named in the path."
+def _nowhere(name: str) -> Forged:
+    why = f"There is no source {name}." if name else "There is no source named in the path."
+    return Forged(why, cause=Cause.UNKNOWN_SOURCE)
 
 
 def _is_near(sender: Sender, request: RawRequest) -> bool:

@@ -4,14 +4,14 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 
 import structlog
 
 from service.domain.errors import DataRejected, StoreUnavailable
 from service.domain.keys import clean_text
-from service.intake.provider import RawRequest
+from service.intake.provider import Forged, RawRequest
 from service.store import refusals
 from service.store.ids import new_id
 from service.store.pool import Pool
@@ -39,9 +39,8 @@ class Refusals:
         self,
         source: str,
         request: RawRequest,
+        judged: Forged,
         *,
-        reason: str,
-        skew: timedelta | None,
         at: datetime,
     ) -> None:
         """Remember why, from whom, and the names of headers; no value and no body is kept."""
@@ -51,13 +50,14 @@ class Refusals:
             id=new_id(),
             source=source,
             at=at,
-            reason=_clean(reason),
+            reason=_clean(judged.reason),
             peer=clean_text(request.peer) or "",
             method=request.method[:16],
             header_names=_names(request),
             body_sha256=sha256(request.body).digest(),
             body_bytes=len(request.body),
-            skew=skew,
+            skew=judged.skew,
+            cause=judged.cause,
         )
         self._waiting.setdefault(source, deque(maxlen=KEPT)).append(refusal)
 

@@ -101,8 +101,6 @@ async def _own(tx: Connection, subject_id: int, name: Subject, event_id: UUID) -
         )
     if found.outcome not in FOLDED:
         _decline_place(event_id, found)
-    if found.details.get("revokes"):
-        raise Declined(f"The event {event_id} takes another one back; that cannot be rolled back.")
     return found
 
 

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from service.domain import remedies
 from service.domain.errors import NotFound
-from service.domain.events import Subject
+from service.domain.events import Alias, Subject
 from service.domain.remedies import explain
+from service.domain.verdict import Reason
 from service.ops.jobs import USUAL_RATE, Step, Stride
 from service.ops.lookups import BadCursor, Body, Page, decode_cursor, encode_cursor
 from service.store import actions, dead_letters, jobs
@@ -244,11 +246,17 @@ def _letter(row: Row, attempts: Iterable[Row]) -> Body:
         "destination": row["destination"],
         "reason": row["reason"],
         "summary": row["summary"],
-        "remedy": explain(row["reason"]).remedy,
+        "remedy": _remedy(row),
         "first_at": row["first_at"],
         "last_at": row["last_at"],
         "attempts": [_attempt(attempt) for attempt in attempts],
     }
+
+
+def _remedy(row: Row) -> str:
+    if row["reason"] == Reason.UNRESOLVED_SUBJECT and row["aliases"]:
+        return remedies.link(row["of"], [str(Alias(**each)) for each in row["aliases"]])
+    return explain(row["reason"]).remedy
 
 
 def _attempt(row: Row) -> Body:

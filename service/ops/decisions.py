@@ -12,7 +12,7 @@ from service.ops.lookups import Body
 from service.store import actions, corrections, subjects
 from service.store.pool import Connection, Pool
 from service.store.subjects import Row
-from service.worker.refold import Rules
+from service.worker.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)

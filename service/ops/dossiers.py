@@ -18,9 +18,7 @@ OPERATOR = "operator"
 """The kind of claim that outranks all others."""
 
 
-async def read(
-    pool: Pool, name: Subject, *, lifecycles: Mapping[str, Lifecycle]
-) -> Body | None:
+async def read(pool: Pool, name: Subject, *, lifecycles: Mapping[str, Lifecycle]) -> Body | None:
     """Answer what GET /subjects/{lifecycle}/{ref} answers; None when nothing has this name.
 
     The name of a merged subject is answered with the one that stands for it now.
@@ -39,7 +37,8 @@ def _body(found: Dossier, asked: Subject, lifecycles: Mapping[str, Lifecycle]) -
         "merged_into": None if asked == _name(row) else item["subject"],
         "lanes": state.lanes_view,
         "parcels": [
-            {"parcel": parcel, "lanes": lanes} for parcel, lanes in state.parcels_view.items()
+            {"parcel": parcel, "returns": parcel in state.returns, "lanes": lanes}
+            for parcel, lanes in state.parcels_view.items()
         ],
         "attributes": state.attributes_view,
         "aliases": _aliases(found.claims, root=row["id"]),
@@ -137,48 +136,48 @@ def _act(row: Row, corrections: Mapping[int, Row]) -> Body | None:
         case "subject.correct":
             said = corrections.get(detail["correction"])
             outcome, why = _fate(detail, said, corrections.values())
-            return _step(row, "correction", detail, outcome=outcome, reason=why)
-        case "subject.release":
-            return _step(row, "release", detail, reason=f"correction {detail['correction']} ended")
+            return _step(row, "correction", reason=why, outcome=outcome)
         case "subject.roll_back":
-            return _step(row, "rollback", detail, reason=detail["reason"])
-        case "subject.link":
-            return _step(row, "link", detail, reason=f"also called {_said_name(detail)}")
-        case "subject.unlink":
-            return _step(row, "unlink", detail, reason=f"no longer called {_said_name(detail)}")
+            return _step(row, "rollback", reason=detail["reason"])
         case "subject.merge":
             why = f"{detail['loser']} was merged into {detail['into']}: {detail['reason']}"
-            return _step(row, "merge", detail, reason=why)
+            return _step(row, "merge", reason=why)
+        case action:
+            return _plain(row, action, detail)
+
+
+def _plain(row: Row, action: str, detail: Mapping[str, Any]) -> Body | None:
+    match action:
+        case "subject.release":
+            return _step(row, "release", reason=f"correction {detail['correction']} ended")
+        case "subject.link":
+            return _step(row, "link", reason=f"also called {_called(detail)}")
+        case "subject.unlink":
+            return _step(row, "unlink", reason=f"no longer called {_called(detail)}")
         case _:
             return None
 
 
-def _fate(
-    detail: Mapping[str, Any], row: Row | None, others: Iterable[Row]
-) -> tuple[Outcome, str]:
+def _called(detail: Mapping[str, Any]) -> str:
+    return f"{detail['type']}={detail['value']}"
+
+
+def _fate(detail: Mapping[str, Any], row: Row | None, others: Iterable[Row]) -> tuple[Outcome, str]:
     """Whether a correction still holds: until it is released, or a later one is in its lane."""
     why = detail["reason"]
     if row is None or row["released_at"] is not None:
         by = f" (released by {row['released_by']})" if row else ""
         return Outcome.REVOKED, f"{why}{by}"
     standing = [
-        each["id"]
-        for each in others
-        if each["released_at"] is None and each["lane"] == row["lane"]
+        each["id"] for each in others if each["released_at"] is None and each["lane"] == row["lane"]
     ]
     if (last := max(standing)) > row["id"]:
         return Outcome.SUPERSEDED, f"{why} (correction {last} is the later one)"
     return Outcome.APPLIED, why
 
 
-def _step(
-    row: Row,
-    kind: Act,
-    detail: Mapping[str, Any],
-    *,
-    reason: str,
-    outcome: Outcome = Outcome.APPLIED,
-) -> Body:
+def _step(row: Row, kind: Act, *, reason: str, outcome: Outcome = Outcome.APPLIED) -> Body:
+    detail = row["detail"]
     return {
         "kind": kind,
         "event_id": detail.get("event_id"),
@@ -192,10 +191,6 @@ def _step(
         "reason": reason,
         "actor": row["actor"],
     }
-
-
-def _said_name(detail: Mapping[str, Any]) -> str:
-    return f"{detail['type']}={detail['value']}"
 
 
 def _name(row: Row) -> Subject:

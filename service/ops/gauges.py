@@ -1,23 +1,44 @@
 """Refreshes gauges: a look at the tables for what is owed, at the tasks for their pulse."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from service import telemetry
+from service.settings import Settings
 from service.store import gauges, partitions
-from service.store.pool import Pool, transaction
+from service.store.pool import Connection, Pool, transaction
 from service.supervisor import Phase, Supervisor
 
 PRIORITY_NAMES = {1: "high", 5: "live", 9: "backlog"}
 OWED_STATES = ("pending", "no_record")
 
 
-async def look_at_tables(pool: Pool, destinations: Sequence[str]) -> None:
-    """Count what is owed and dead; raises StoreUnavailable and changes nothing then."""
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the configuration names: a row that names something else makes no new series."""
+
+    destinations: Sequence[str] = ()
+    sources: Sequence[str] = ()
+    flags: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Labels":
+        alarms = {
+            alarm.flag for lifecycle in settings.lifecycles.values() for alarm in lifecycle.alarms
+        }
+        return cls(list(settings.destinations), list(settings.sources), sorted(alarms))
+
+
+async def look_at_tables(pool: Pool, labels: Labels) -> None:
+    """Count what is owed, dead and odd; raises StoreUnavailable and changes nothing then."""
+    destinations = labels.destinations
     async with transaction(pool, readonly=True) as tx:
         backlogs = await gauges.outbox(tx)
         owed = await gauges.syncs(tx, destinations)
         dead = await gauges.dead_letters(tx, destinations)
         days = await partitions.ahead(tx)
+        oddities = await _oddities(tx, labels)
+    _show(oddities, labels)
     telemetry.PARTITION_DAYS.set(days)
     for backlog in backlogs:
         name = PRIORITY_NAMES[backlog.priority]
@@ -36,6 +57,45 @@ async def look_at_tables(pool: Pool, destinations: Sequence[str]) -> None:
             letters.letters
         )
     telemetry.GAUGES_REFRESHED.set_to_current_time()
+
+
+@dataclass(frozen=True, slots=True)
+class _Oddities:
+    """What looks wrong though nothing failed."""
+
+    anomalies: Mapping[tuple[str, str], int]
+    unmapped: Mapping[str, int]
+    lookups: Mapping[str, tuple[int, float]]
+    flagged: Mapping[str, int]
+
+
+async def _oddities(tx: Connection, labels: Labels) -> _Oddities:
+    return _Oddities(
+        await gauges.anomalies(tx, labels.sources),
+        await gauges.unmapped(tx, labels.sources),
+        await gauges.lookups(tx, labels.sources),
+        await gauges.flagged(tx, labels.flags),
+    )
+
+
+def _show(found: _Oddities, labels: Labels) -> None:
+    for gauge in (
+        telemetry.ANOMALIES,
+        telemetry.UNMAPPED,
+        telemetry.SUBJECTS_FLAGGED,
+        telemetry.LOOKUPS_OWED,
+        telemetry.LOOKUPS_OLDEST,
+    ):
+        gauge.clear()
+    for source in labels.sources:
+        for kind in gauges.ANOMALIES:
+            telemetry.ANOMALIES.labels(kind, source).set(found.anomalies.get((kind, source), 0))
+        telemetry.UNMAPPED.labels(source).set(found.unmapped.get(source, 0))
+        owed, oldest = found.lookups.get(source, (0, 0.0))
+        telemetry.LOOKUPS_OWED.labels(source).set(owed)
+        telemetry.LOOKUPS_OLDEST.labels(source).set(oldest)
+    for flag in labels.flags:
+        telemetry.SUBJECTS_FLAGGED.labels(flag).set(found.flagged.get(flag, 0))
 
 
 def look_at_tasks(supervisors: Iterable[Supervisor]) -> None:

@@ -20,6 +20,7 @@ from service.store.ids import new_id
 from service.store.jobs import Job
 from service.store.pool import Connection, Pool, transaction
 from service.store.replays import NO_ID, Counted, Found, Wanted
+from service.worker.rules import Rules
 
 EXAMPLES = 50
 READ_AT_MOST = 5000
@@ -153,8 +154,8 @@ def fingerprint(senders: Senders, order: Order) -> str:
 _NOT_READING = {"secrets", "url_token", "tolerance", "rate", "allow_from", "max_body"}
 
 
-def step(senders: Callable[[], Senders]) -> Step:
-    """The strides of replay jobs; `senders` tells the configured ones of this moment."""
+def step(senders: Callable[[], Senders], rules: Callable[[], Rules]) -> Step:
+    """The strides of replay jobs; both arguments tell what is configured at this moment."""
 
     async def stride(tx: Connection, job: Job, _rows: int) -> Stride:
         order = Order.from_json(job.request)
@@ -170,7 +171,7 @@ def step(senders: Callable[[], Senders]) -> Step:
         found = await walk.page(tx, 1)
         if not found:
             return Stride(cursor=walk.cursor, done=0, over=walk.over)
-        changed = await read_again(tx, known, found[0], choice=order.choice)
+        changed = await read_again(tx, known, found[0], choice=order.choice, rules=rules())
         return Stride(cursor=walk.cursor, done=int(changed), skipped=int(not changed))
 
     return stride

@@ -10,19 +10,19 @@ from uuid import UUID
 
 import structlog
 
-from service.domain import law, replay
+from service.domain import law, names, replay
 from service.domain.errors import DataRejected
 from service.domain.events import Event, Fate, Outcome, Statement, Subject
-from service.domain.lifecycles import LIFECYCLES
 from service.domain.replay import Choice, Plan, Stand
 from service.domain.verdict import Reason
 from service.intake.provider import Provider, RawRequest
 from service.settings import Source
-from service.store import events, replays, subjects
+from service.store import aliases, events, replays, subjects
 from service.store.ids import new_id
 from service.store.pool import Connection
 from service.store.replays import Stored
 from service.worker.refold import refold
+from service.worker.rules import Rules
 
 log = structlog.get_logger()
 
@@ -40,60 +40,78 @@ class Sender(Protocol):
 Senders = Mapping[str, Sender]
 
 
-async def read_again(tx: Connection, senders: Senders, request_id: UUID, *, choice: Choice) -> bool:
+async def read_again(
+    tx: Connection, senders: Senders, request_id: UUID, *, choice: Choice, rules: Rules
+) -> bool:
     """Bring the events of one request to what it says now; tells whether anything changed.
 
     A value that PostgreSQL refuses leaves the request as it was.
     """
     stored = await replays.request(tx, request_id)
-    if stored is None or stored.source not in senders:
+    if stored is None or not _reads(senders, stored.source):
         return False
     said = _said(senders[stored.source], stored)
     try:
         async with replays.trying(tx):
-            return await _mend(tx, stored, said, choice=choice)
+            return await _mend(tx, stored, said, choice=choice, rules=rules)
     except DataRejected as error:
         log.warning("replay_refused", request_id=str(request_id), reason=str(error))
         return False
 
 
 async def _mend(
-    tx: Connection, stored: Stored, said: Sequence[Statement], *, choice: Choice
+    tx: Connection, stored: Stored, said: Sequence[Statement], *, choice: Choice, rules: Rules
 ) -> bool:
     await replays.lock_own(tx, stored.id)
     own = await replays.own(tx, stored.id)
-    # Before any event's place is looked at: the fold decides places under the subject's lock.
-    rows = await subjects.lock_present(tx, {name for event in own if (name := lands(event))})
+    # Before any event's place is looked at: the fold decides places under these locks.
+    await aliases.lock_names(tx, {name for one in _statements(own, said) for name in names.of(one)})
+    homes = await _homes(tx, own, rules)
+    rows = await subjects.lock_survivors(tx, homes.values())
     if any(row.law > law.LAW for row in rows.values()):
         return False
     await replays.lock_letters(tx, [event.id for event in own])
     plan = await _plan(tx, stored, own=own, said=said, choice=choice)
     if plan.empty:
         return False
-    landed = await _carry_out(tx, stored, plan)
-    left = {name for stand in _removed(plan) if not stand.dead and (name := lands(stand.event))}
-    await replays.mark_stale(tx, [rows[name].id for name in left & landed if name in rows])
+    landed = {rows[name].id for name in await _carry_out(tx, stored, plan, rules) if name in rows}
+    gone = [homes.get(stand.event.id) for stand in _removed(plan) if not stand.dead]
+    left = {rows[name].id: rows[name] for name in gone if name is not None and name in rows}
+    await replays.mark_stale(tx, sorted(left.keys() & landed))
     await refold(
         tx,
-        [rows[name] for name in sorted(left - landed) if name in rows],
+        [row for each, row in sorted(left.items()) if each not in landed],
+        rules=rules,
         because=[stand.event.id for stand in _removed(plan)],
+        cause="a request was read again",
     )
     return True
 
 
-async def _carry_out(tx: Connection, stored: Stored, plan: Plan) -> set[Subject]:
+def _statements(own: Sequence[Event], said: Sequence[Statement]) -> list[Statement]:
+    return [*(event.statement for event in own), *said]
+
+
+async def _homes(tx: Connection, own: Sequence[Event], rules: Rules) -> dict[UUID, Subject]:
+    """The subject each event is folded into, by its ref or because its names led there."""
+    hosts = await replays.hosts(tx, [event.id for event in own])
+    found = {event.id: lands(event, rules) or hosts.get(event.id) for event in own}
+    return {each: name for each, name in found.items() if name is not None}
+
+
+async def _carry_out(tx: Connection, stored: Stored, plan: Plan, rules: Rules) -> set[Subject]:
     """Write the plan; tells which subjects the fold will come to because of it."""
     await replays.take_out(tx, [stand.event.id for stand in _removed(plan)])
     rewritten = {stand.event.id: statement for stand, statement in plan.rewrites}
     suspects = [stand.event.id for stand, _ in plan.rewrites if stand.place == Reason.POISON]
-    await replays.rewrite(tx, rewritten, suspects=suspects)
+    await replays.rewrite(tx, stored, rewritten, suspects=suspects)
     accepted = {new_id(): statement for statement in plan.accepts}
     fresh = await replays.accept(tx, stored, accepted)
     why = replay.farewell(plan)
     await events.decide(tx, {stand.event.id: (Outcome.DISCARDED, why) for stand in plan.discards})
     owed = [*rewritten.values(), *(accepted[each] for each in fresh)]
     made = (Event(stored.id, stored.source, one, stored.received_at) for one in owed)
-    return {name for event in made if (name := lands(event))}
+    return {name for event in made if (name := lands(event, rules))}
 
 
 def _removed(plan: Plan) -> list[Stand]:
@@ -119,17 +137,22 @@ async def _plan(
 async def foresee(tx: Connection, senders: Senders, request_id: UUID, *, choice: Choice) -> Plan:
     """What `read_again` would do."""
     stored = await replays.request(tx, request_id)
-    if stored is None or stored.source not in senders:
+    if stored is None or not _reads(senders, stored.source):
         return Plan()
     own = await replays.own(tx, request_id)
     said = _said(senders[stored.source], stored)
     return await _plan(tx, stored, own=own, said=said, choice=choice)
 
 
-def lands(event: Event) -> Subject | None:
-    """The subject an event is folded into, if it is."""
+def _reads(senders: Senders, source: str) -> bool:
+    """A source in capture mode reads nothing, which does not take back what it read before."""
+    return source in senders and senders[source].source.mode == "live"
+
+
+def lands(event: Event, rules: Rules) -> Subject | None:
+    """The subject that the ref of an event names, if it is folded."""
     said = event.statement
-    folded = said.fate is Fate.FOLD and said.lifecycle in LIFECYCLES
+    folded = said.fate is Fate.FOLD and said.lifecycle in rules.lifecycles
     return event.subject if folded else None
 
 

@@ -10,16 +10,21 @@ import structlog
 from service import supervisor, telemetry
 from service.domain.errors import StoreUnavailable
 from service.intake.receive import Tallies
-from service.ops import gauges
-from service.store import acceptance, partitions
+from service.ops import gauges, silence, waiting
+from service.ops.gauges import Labels
+from service.settings import Settings
+from service.store import acceptance, captures, partitions
 from service.store.pool import Pool
 from service.supervisor import Supervisor
 
 log = structlog.get_logger()
 
 PARTITIONS_EVERY = 3600.0
+CAPTURES_EVERY = 3600.0
 TALLIES_EVERY = 0.5
 GAUGES_EVERY = 10.0
+SILENCE_EVERY = 60.0
+DEADLINES_EVERY = 5.0
 PULSE_EVERY = 0.25
 
 Task = Callable[[asyncio.Event], Awaitable[None]]
@@ -59,17 +64,64 @@ def tally_keeper(pool: Pool, tallies: Tallies, *, process: UUID) -> Task:
     return run
 
 
-def gauge_keeper(pool: Pool, destinations: Callable[[], Sequence[str]]) -> Task:
+def gauge_keeper(pool: Pool, settings: Callable[[], Settings]) -> Task:
     """Count what is owed and dead; one process of an installation does it for all."""
 
     async def run(stop: asyncio.Event) -> None:
         while not stop.is_set():
             supervisor.beat()
             try:
-                await gauges.look_at_tables(pool, destinations())
+                await gauges.look_at_tables(pool, Labels.of(settings()))
             except StoreUnavailable as error:
                 log.warning("gauges_not_refreshed", reason=str(error))
             await _pause(stop, GAUGES_EVERY)
+
+    return run
+
+
+def deadline_keeper(pool: Pool) -> Task:
+    """End the waiting of events whose deadline is over."""
+
+    async def run(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            supervisor.beat()
+            try:
+                await waiting.end_overdue(pool)
+            except StoreUnavailable as error:
+                log.warning("deadlines_not_looked_at", reason=str(error))
+            await _pause(stop, DEADLINES_EVERY)
+
+    return run
+
+
+def capture_keeper(pool: Pool) -> Task:
+    """Drop captured requests that nobody needed for long."""
+
+    async def run(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            supervisor.beat()
+            try:
+                await captures.forget(pool)
+            except StoreUnavailable as error:
+                log.warning("captures_not_dropped", reason=str(error))
+            await _pause(stop, CAPTURES_EVERY)
+
+    return run
+
+
+def silence_keeper(pool: Pool, settings: Callable[[], Settings]) -> Task:
+    """Notice which source stopped speaking; processes take turns."""
+
+    async def run(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            supervisor.beat()
+            sources = settings().sources
+            try:
+                await silence.look(pool, silence.rules(sources))
+                await silence.show(pool, list(sources))
+            except StoreUnavailable as error:
+                log.warning("silence_not_looked_at", reason=str(error))
+            await _pause(stop, SILENCE_EVERY)
 
     return run
 

@@ -1,19 +1,27 @@
 """The configured senders and destinations, with what came of their traffic, out for people."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import unquote
 
-from service.domain import refusals as causes
 from service.domain.errors import NotFound
+from service.domain.refusals import Cause, remedy
+from service.intake.provider import RawRequest
+from service.intake.receive import PRIVATE_HEADERS
 from service.intake.refusals import UNKNOWN
+from service.ops import silence
 from service.ops.ledger import SYNC_BUCKETS
 from service.ops.lookups import Body
+from service.ops.proposing import Offered, propose
 from service.ops.rereading import Senders
 from service.settings import Destination, Source
-from service.store import attempts, refusals
+from service.store import attempts, captures, refusals
+from service.store.captures import Capture
 from service.store.pool import Pool
 from service.store.refusals import Row
+from service.worker.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,7 @@ class Configured:
 
     senders: Callable[[], Senders] = dict
     destinations: Callable[[], Mapping[str, Destination]] = dict
+    rules: Callable[[], Rules] = Rules
     public_url: str | None = None
 
 
@@ -31,10 +40,13 @@ COUNTS = ("accepted", "duplicate", "refused", "unavailable")
 async def sources(pool: Pool, configured: Mapping[str, Source], *, public_url: str | None) -> Body:
     """Answer what GET /sources answers; names that no source has are one item, `unknown`."""
     counts = await refusals.counts(pool)
+    rhythms = await silence.told(pool, list(configured))
     names = [*configured, *([UNKNOWN] if UNKNOWN in counts and UNKNOWN not in configured else [])]
     return {
         "items": [
-            _source(name, configured.get(name), counts.get(name, {}), public_url) for name in names
+            _source(name, configured.get(name), counts.get(name, {}), public_url)
+            | rhythms.get(name, silence.UNTOLD)
+            for name in names
         ],
         "next": None,
     }
@@ -50,6 +62,88 @@ async def refused(pool: Pool, configured: Iterable[str], name: str) -> Body:
         )
     rows = await refusals.of_source(pool, name)
     return {"items": [_refusal(row, name) for row in rows], "next": None}
+
+
+LISTED_BODY = 1024
+"""Bytes of a captured body that a list shows."""
+MASKED = "(masked)"
+
+
+async def captured(pool: Pool, configured: Iterable[str], name: str) -> Body:
+    """Answer what GET /sources/{name}/captures answers: the last 50, the newest first."""
+    _find(configured, name)
+    rows = await captures.of_source(pool, name, start=LISTED_BODY)
+    return {"items": [_capture(row, masked=True) for row in rows], "next": None}
+
+
+async def capture(pool: Pool, configured: Iterable[str], name: str, number: int) -> Body:
+    """Answer what GET /sources/{name}/captures/{id} answers: one whole, nothing masked."""
+    _find(configured, name)
+    row = await captures.one(pool, name, number)
+    if row is None:
+        raise NotFound(
+            f"The source {name} has no capture {number}, or no more: the last {captures.KEPT} of "
+            "a source are kept."
+        )
+    return _capture(row, masked=False)
+
+
+async def proposed(
+    pool: Pool, configured: Iterable[str], name: str, *, secret: Offered | None = None
+) -> str:
+    """Propose the table of a source from what was captured of it."""
+    _find(configured, name)
+    kept = await captures.whole(pool, name)
+    if not kept:
+        raise NotFound(
+            f'Nothing of {name} is captured: write mode = "capture" for it in a sandbox, reload, '
+            "and let the sender post to it."
+        )
+    return propose(name, [_request(each) for each in kept], secret=secret)
+
+
+def _request(kept: Capture) -> RawRequest:
+    return RawRequest(
+        method=kept.method,
+        path=kept.path,
+        query=kept.query,
+        headers=kept.headers,
+        body=kept.body,
+        received_at=kept.received_at,
+        tail=unquote("/".join(kept.path.split("/")[3:])),
+    )
+
+
+def _find(configured: Iterable[str], name: str) -> None:
+    known = sorted(configured)
+    if name not in known:
+        raise NotFound(f"There is no source {name}; configured are: {', '.join(known) or 'none'}.")
+
+
+def _capture(row: Row, *, masked: bool) -> Body:
+    return {
+        "id": row["id"],
+        "at": row["received_at"],
+        "peer": row["peer"],
+        "method": row["method"],
+        "path": row["path"],
+        "query": row["query"],
+        "headers": [
+            [name, MASKED if masked and name in PRIVATE_HEADERS else value]
+            for name, value in row["headers"]
+        ],
+        "body_bytes": row["body_bytes"],
+        **_body(row["body"], whole=row["body_bytes"] == len(row["body"])),
+    }
+
+
+def _body(shown: bytes, *, whole: bool) -> Body:
+    """Give a body as text where it is one; a start may end within a character."""
+    try:
+        text = shown.decode() if whole else shown.decode("utf-8", "ignore")
+    except UnicodeDecodeError:
+        return {"body": None, "body_base64": b64encode(shown).decode()}
+    return {"body": text, "body_base64": None}
 
 
 async def destinations(pool: Pool, configured: Mapping[str, Destination]) -> Body:
@@ -78,14 +172,14 @@ def _source(name: str, source: Source | None, row: Row, public_url: str | None) 
 
 
 def _refusal(row: Row, source: str) -> Body:
-    told = causes.explain(row["reason"], source=source)
+    cause = Cause(row["cause"])
     skew: timedelta | None = row["skew"]
     return {
         "id": str(row["id"]),
         "at": row["at"],
-        "cause": told.cause.value,
+        "cause": cause.value,
         "reason": row["reason"],
-        "remedy": told.remedy,
+        "remedy": remedy(cause, source=source),
         "skew_seconds": round(skew.total_seconds(), 3) if skew is not None else None,
         "peer": row["peer"],
         "method": row["method"],

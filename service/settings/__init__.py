@@ -1,7 +1,7 @@
 """Settings: `orderhook.toml` and the environment in, one frozen typed tree out."""
 
 from service.settings.checks import Known
-from service.settings.load import environment, load, locate
+from service.settings.load import environment, load, load_lifecycles, locate
 from service.settings.models import (
     AnswerRule,
     Auth,
@@ -69,5 +69,6 @@ __all__ = [
     "Waiting",
     "environment",
     "load",
+    "load_lifecycles",
     "locate",
 ]

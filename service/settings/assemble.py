@@ -12,13 +12,18 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from service.settings import checks, complaints, source_checks
+from service.domain.lifecycle import Lifecycle
+from service.domain.lifecycles import LIFECYCLES
+from service.settings import checks, complaints, lifecycles, source_checks
 from service.settings.checks import Known
+from service.settings.lifecycle_tables import LifecycleTable
+from service.settings.lifecycles import Vocabulary
+from service.settings.model import Model
 from service.settings.models import (
     Auth,
     BrokerSettings,
     Destination,
-    Model,
+    Document,
     Retention,
     Route,
     Server,
@@ -29,7 +34,7 @@ from service.settings.models import (
 )
 from service.settings.problems import Issue, Place
 from service.settings.secrets import References
-from service.settings.values import NAME, NAME_REMEDY
+from service.settings.values import NAME, NAME_REMEDY, WORD, WORD_REMEDY
 
 M = TypeVar("M", bound=Model)
 Check = Callable[[M], Iterable[Issue]]
@@ -40,16 +45,29 @@ def assemble(
 ) -> tuple[Settings | None, list[Issue]]:
     """Settings are there when, and only when, the list is empty."""
     work = _Assembly(document, references)
+    vocabulary = work.vocabulary()
     parts = {
         "server": work.section(Server, "server", checks.check_server),
         "store": work.section(Store, "store", _nothing),
         "broker": work.section(BrokerSettings, "broker", _nothing),
         "auth": work.section(Auth, "auth", partial(checks.check_auth, sandbox=references.sandbox)),
-        "sources": work.named(Source, "sources", partial(source_checks.check_source, known=known)),
-        "destinations": work.named(
-            Destination, "destinations", partial(checks.check_destination, known=known)
+        "sources": work.named(
+            Source,
+            "sources",
+            partial(
+                source_checks.check_source,
+                known=known,
+                vocabulary=vocabulary,
+                sandbox=references.sandbox,
+            ),
         ),
-        "routes": work.routes(),
+        "destinations": work.named(
+            Destination,
+            "destinations",
+            partial(checks.check_destination, known=known, vocabulary=vocabulary),
+        ),
+        "routes": work.routes(vocabulary),
+        "lifecycles": vocabulary.lifecycles,
         "waiting": work.section(Waiting, "waiting", _nothing),
         "retention": work.section(Retention, "retention", checks.check_retention),
     }
@@ -57,6 +75,14 @@ def assemble(
     if work.issues:
         return None, work.issues
     return Settings.model_validate(parts), []
+
+
+def assemble_lifecycles(
+    document: Mapping[str, object], references: References
+) -> tuple[Mapping[str, Lifecycle], list[Issue]]:
+    """Only the lifecycles; they are all sound when the list is empty."""
+    work = _Assembly(document, references)
+    return work.vocabulary().lifecycles, work.issues
 
 
 def _nothing(_table: Model) -> Iterable[Issue]:
@@ -70,7 +96,7 @@ class _Assembly:
     issues: list[Issue] = field(default_factory=list)
 
     def strangers(self) -> None:
-        for key in self.document.keys() - Settings.model_fields.keys():
+        for key in self.document.keys() - Document.model_fields.keys():
             self.issues.append(complaints.stranger((key,)))
 
     def section(self, model: type[M], name: str, check: Check[M]) -> M | None:
@@ -94,12 +120,30 @@ class _Assembly:
     def name(self, place: Place) -> str:
         """The table's name, or a sound one in its stead, so that its keys are still read."""
         name = str(place[-1])
-        if re.fullmatch(NAME, name):
+        word = place[0] == "lifecycles"
+        if re.fullmatch(WORD if word else NAME, name):
             return name
-        self.issues.append(Issue(place, "This is not a usable name.", NAME_REMEDY))
+        remedy = WORD_REMEDY if word else NAME_REMEDY
+        self.issues.append(Issue(place, "This is not a usable name.", remedy))
         return "unnamed"
 
-    def routes(self) -> list[Route | None]:
+    def vocabulary(self) -> Vocabulary:
+        """The lifecycles, which come first: the other tables speak of them."""
+        tables = self.named(LifecycleTable, "lifecycles", lifecycles.check_lifecycle)
+        read = {name: table for name, table in tables.items() if table is not None}
+        rest = {name: self.lanes_of(name) for name in tables if name not in read}
+        return lifecycles.vocabulary(read, rest)
+
+    def lanes_of(self, name: str) -> LifecycleTable | None:
+        """A lifecycle without its rules, in which there is something to mend."""
+        tables = self.document["lifecycles"]
+        content = tables.get(name) if isinstance(tables, dict) else None
+        if name in LIFECYCLES or not isinstance(content, dict) or "lanes" not in content:
+            return None
+        made, _ = self.validate(LifecycleTable, {"name": name, "lanes": content["lanes"]})
+        return made
+
+    def routes(self, vocabulary: Vocabulary) -> list[Route | None]:
         tables = self.document.get("routes", [])
         if not isinstance(tables, list):
             self.issues.append(complaints.not_a_list(("routes",)))
@@ -108,6 +152,7 @@ class _Assembly:
             checks.check_route,
             sources=self.names("sources"),
             destinations=self.names("destinations"),
+            vocabulary=vocabulary,
         )
         return [
             self.table(Route, ("routes", number), content=content, check=check)

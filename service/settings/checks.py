@@ -10,17 +10,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from service.domain.lifecycle import Lifecycle
-from service.domain.lifecycles import LIFECYCLES
 from service.settings.conditions import check_condition
+from service.settings.lifecycles import Vocabulary
+from service.settings.model import Model
 from service.settings.models import (
     Auth,
     Destination,
-    Model,
     Retention,
     Route,
     Server,
-    SubjectRule,
 )
 from service.settings.problems import Issue, Place
 from service.settings.schema import suggest
@@ -36,6 +34,8 @@ class Known:
     """Vendor options by provider."""
     url_tokens: Collection[str] = ()
     """Providers whose senders prove themselves by a secret in the URL."""
+    keyless: Collection[str] = ()
+    """Providers whose senders' public keys are fetched, so that `secrets` may be empty."""
     mapped: Collection[str] = ()
     """Providers whose sources say themselves how their bodies are read."""
 
@@ -43,7 +43,6 @@ class Known:
 LATER: tuple[tuple[type[Model], str, str], ...] = (
     (Server, "keys", "Encryption at rest"),
     (Auth, "jwks_url", "Checking tokens against a key set"),
-    (SubjectRule, "aliases", "Finding an order by its other names"),
     (Destination, "jwt", "Signing a bearer token into each callback"),
     (Destination, "shadow", "Shadow mode"),
     (Destination, "conflict", "Respecting changes made by a person"),
@@ -100,15 +99,18 @@ def check_word(
         yield Issue(place, f"There is no {what} {word!r} in this version.", suggest(word, known))
 
 
-def check_destination(destination: Destination, known: Known) -> Iterator[Issue]:
+def check_destination(
+    destination: Destination, *, known: Known, vocabulary: Vocabulary
+) -> Iterator[Issue]:
     yield from check_word(destination.crm, ("crm",), known.crms, "kind of destination")
     if destination.crm == "callback":
         yield from _check_callback(destination)
+    ours = vocabulary.statuses
     for status in destination.statuses:
-        ours = {each for lifecycle in LIFECYCLES.values() for each in lifecycle.overall_statuses}
-        if status not in ours:
+        if ours is not None and status not in ours:
             what = f"{status!r} is no overall status."
-            yield Issue(("statuses", status), what, suggest(status, ours))
+            remedy = suggest(status, vocabulary.likely_statuses, rare=ours)
+            yield Issue(("statuses", status), what, remedy)
     if destination.retry.first > destination.retry.max:
         yield Issue(
             ("retry", "first"), "The first pause is longer than the longest.", "Swap first and max."
@@ -157,37 +159,23 @@ def is_signing_secret(value: bytes) -> bool:
 
 
 def check_route(
-    route: Route, *, sources: Collection[str], destinations: Collection[str]
+    route: Route,
+    *,
+    sources: Collection[str],
+    destinations: Collection[str],
+    vocabulary: Vocabulary,
 ) -> Iterator[Issue]:
     for number, pattern in enumerate(route.sources):
         if pattern != "*" and not any(fnmatchcase(name, pattern) for name in sources):
             what = f"No source is called {pattern!r}."
             yield Issue(("sources", number), what, suggest(pattern, sources))
     for number, pattern in enumerate(route.events):
-        if not any(fnmatchcase(name, pattern) for name in _spoken()):
+        if not vocabulary.speaks(pattern):
             what = f"No event is called {pattern!r}."
-            yield Issue(("events", number), what, suggest(f"{pattern}.*", _patterns()))
+            yield Issue(("events", number), what, suggest(f"{pattern}.*", vocabulary.patterns()))
     for number, name in enumerate(route.destinations):
         if name not in destinations:
             what = f"No destination is called {name!r}."
             yield Issue(("destinations", number), what, suggest(name, destinations))
     if route.when is not None:
         yield from check_condition(route.when)
-
-
-def names(lifecycle: Lifecycle) -> list[str]:
-    return [
-        f"{lane.name}.{status}" for lane in lifecycle.lanes.values() for status in lane.statuses
-    ]
-
-
-def _spoken() -> Iterator[str]:
-    for lifecycle in LIFECYCLES.values():
-        yield f"{lifecycle.name}.attributes"
-        yield from (f"{lifecycle.name}.{name}" for name in names(lifecycle))
-
-
-def _patterns() -> Iterator[str]:
-    for lifecycle in LIFECYCLES.values():
-        yield f"{lifecycle.name}.*"
-        yield from (f"{lifecycle.name}.{lane}.*" for lane in lifecycle.lanes)

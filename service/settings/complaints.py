@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 from service.settings import schema
 from service.settings.problems import Issue, Place
 
+NAMED = {("sources",), ("destinations",), ("lifecycles",)}
 WANTED = {
     "string_type": "Text in quotes is wanted here.",
     "int_type": "A whole number without quotes is wanted here.",
@@ -63,6 +64,8 @@ def _steps(loc: Place) -> Place:
     match loc:
         case (("verify" | "handshake") as key, _, *rest):
             return (key, *rest)
+        case (*table, "[key]"):
+            return tuple(table)
         case _:
             return loc
 
@@ -81,7 +84,7 @@ def not_a_table(place: Place) -> Issue:
     if isinstance(place[-1], int):
         return Issue(place, "A table is wanted here.", "Begin each with [[routes]].")
     header = ".".join(str(step) for step in place)
-    hint = f"[{header}.NAME]" if place in {("sources",), ("destinations",)} else f"[{header}]"
+    hint = f"[{header}.NAME]" if place in NAMED else f"[{header}]"
     return Issue(place, "A table is wanted here.", f"Begin it with {hint}.")
 
 

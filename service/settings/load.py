@@ -9,8 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from service.domain.errors import ConfigurationError
+from service.domain.lifecycle import Lifecycle
+from service.domain.lifecycles import LIFECYCLES
 from service.settings import overrides
-from service.settings.assemble import assemble
+from service.settings.assemble import assemble, assemble_lifecycles
 from service.settings.checks import Known
 from service.settings.lines import find_lines
 from service.settings.models import Settings
@@ -76,6 +78,24 @@ def load(
         report = _Report(find_lines(text), origins)
         raise ConfigurationProblems(file, [*misplaced, *report.problems(issues)])
     return settings
+
+
+def load_lifecycles(path: Path | None, environ: Mapping[str, str]) -> Mapping[str, Lifecycle]:
+    """The shipped lifecycles and those of the file, whatever else the file holds or lacks.
+
+    Without any file these are the shipped ones.
+    """
+    if path is None and not environ.get(VARIABLE) and not Path(DEFAULT_NAME).exists():
+        return LIFECYCLES
+    file = locate(path, environ)
+    text = _read(file)
+    document = _parse(file, text)
+    origins, _ = _override(document, environ, NOTHING)
+    references = References(environ, file.parent, sandbox=_is_sandbox(document))
+    lifecycles, issues = assemble_lifecycles(document, references)
+    if issues:
+        raise ConfigurationProblems(file, _Report(find_lines(text), origins).problems(issues))
+    return lifecycles
 
 
 def _read(file: Path) -> str:

@@ -1,11 +1,16 @@
 """The typed settings tree: one frozen model per table of `orderhook.toml`."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, Strict
+from pydantic import Field, JsonValue, SkipValidation, Strict
 
+from service.domain.lifecycle import Lifecycle
+from service.domain.lifecycles import LIFECYCLES
 from service.domain.routing import PriorityName
+from service.settings.lifecycle_tables import LifecycleTable
+from service.settings.model import Model
 from service.settings.secrets import Connection, Secret, connection
 from service.settings.values import (
     Address,
@@ -26,16 +31,11 @@ from service.settings.values import (
     Size,
     TimeFormat,
     Url,
+    Word,
     Zone,
     between,
     sized,
 )
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False
-    )
 
 
 class Server(Model):
@@ -169,6 +169,11 @@ class SubjectRule(Model):
         description="Other names of the order, by type: JMESPath to each.",
         examples=[{"tracking:cdek": "tracking"}],
     )
+    parcel: Expression | None = Field(
+        default=None,
+        description="JMESPath to the parcel's own number, where an order may go in several.",
+        examples=["shipment.id"],
+    )
     normalize: Annotated[tuple[Normalizer, ...], Strict(strict=False)] = Field(
         default=(),
         description="Steps applied to the order number in this sequence.",
@@ -191,13 +196,18 @@ class HmacRule(Model):
     )
     signed: str = Field(
         default="{body}",
-        description="What is signed; {body} and {timestamp} stand for what was sent.",
+        description="What is signed; {body}, {timestamp} and {id} stand for what was sent.",
         examples=["{timestamp}.{body}"],
     )
     timestamp_header: Header | None = Field(
         default=None,
         description="The header with the time of signing, in unix seconds or milliseconds.",
         examples=["X-Timestamp"],
+    )
+    id_header: Header | None = Field(
+        default=None,
+        description="The header with the id that is signed along.",
+        examples=["X-Event-Id"],
     )
     prefix: str = Field(
         default="", description="Text before the signature in its header.", examples=["sha256="]
@@ -314,6 +324,11 @@ class Source(Model):
     provider: str = Field(
         description="The kind of sender; `orderhook providers` lists them.", examples=["stripe"]
     )
+    mode: Literal["live", "capture"] = Field(
+        default="live",
+        description="capture: requests are kept unverified, to be looked at; sandbox only.",
+        examples=["live"],
+    )
     secrets: Annotated[tuple[Secret, ...], Strict(strict=False)] = Field(
         default=(),
         max_length=8,
@@ -365,6 +380,16 @@ class Source(Model):
         default=None,
         description="Secret tail of the URL, for senders that cannot sign.",
         examples=["env:WMS_URL_TOKEN"],
+    )
+    token: Secret | None = Field(
+        default=None,
+        description="What we show the sender's own API and its key server.",
+        examples=["env:WMS_API_TOKEN"],
+    )
+    api: OptionalUrl = Field(
+        default="",
+        description="Where the sender's own API is, if not where its provider says.",
+        examples=["https://api.wms.example.com"],
     )
     silence: Silence = Field(
         default="auto",
@@ -572,8 +597,8 @@ class Retention(Model):
     )
 
 
-class Settings(Model):
-    """The whole of `orderhook.toml`, defaults filled in, secrets resolved."""
+class Sections(Model):
+    """The sections that are read as they are written."""
 
     server: Server = Field(description="Where this installation listens and keeps its files.")
     store: Store = Field(description="The PostgreSQL that holds the truth.")
@@ -587,4 +612,22 @@ class Settings(Model):
     waiting: Waiting = Field(default=Waiting(), description="Events whose order is not known yet.")
     retention: Retention = Field(
         default=Retention(), description="How long what is settled is kept."
+    )
+
+
+class Document(Sections):
+    """What `orderhook.toml` may hold."""
+
+    lifecycles: dict[Word, LifecycleTable] = Field(
+        default={}, description="Lifecycles of your own, and other rules for shipped ones."
+    )
+
+
+class Settings(Sections):
+    """The whole of `orderhook.toml`, defaults filled in, secrets resolved."""
+
+    lifecycles: SkipValidation[Mapping[str, Lifecycle]] = Field(
+        default=LIFECYCLES,
+        repr=False,
+        description="The shipped lifecycles, and those of the file.",
     )

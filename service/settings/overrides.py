@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.settings import schema
-from service.settings.models import Settings
+from service.settings.models import Document
 from service.settings.problems import Place
 
 PREFIX = "ORDERHOOK__"
@@ -53,7 +53,7 @@ def put(document: dict[str, object], override: Override) -> Place | Misplaced:
 
 def find(document: dict[str, object], steps: Sequence[str]) -> Place | Misplaced:
     place: Place = ()
-    kind: schema.Kind | None = Settings
+    kind: schema.Kind | None = Document
     for step in steps:
         choices = _choices(document, place, kind)
         key = next((each for each in choices if _flat(each) == _flat(step)), None)

@@ -9,7 +9,7 @@ from typing import Annotated, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from service.settings.models import Settings
+from service.settings.models import Document
 from service.settings.problems import Place
 
 Kind = object
@@ -51,7 +51,7 @@ def is_scalar(kind: Kind) -> bool:
 
 
 def kind_at(place: Place) -> Kind | None:
-    kind: Kind | None = Settings
+    kind: Kind | None = Document
     for step in place:
         field = fields(kind).get(str(step))
         kind = field.annotation if field is not None else values(kind)
@@ -89,10 +89,14 @@ def _key(key: str) -> str:
     return key if key.replace("_", "").replace("-", "").isalnum() else json.dumps(key)
 
 
-def suggest(word: str, choices: Iterable[str]) -> str:
-    """`Did you mean …?` where a choice is close, else what there is to choose from."""
+def suggest(word: str, choices: Iterable[str], *, rare: Iterable[str] = ()) -> str:
+    """`Did you mean …?` where a choice is close, else what there is to choose from.
+
+    `rare` choices are looked at when no other is close, and are not listed.
+    """
     known = sorted(choices)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f'Did you mean "{close[0]}"?'
+    for near in (known, sorted(rare)):
+        close = difflib.get_close_matches(word, near, n=1, cutoff=0.6)
+        if close:
+            return f'Did you mean "{close[0]}"?'
     return f"Known here: {', '.join(known)}." if known else "Remove it."

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-from service.domain.lifecycles import LIFECYCLES
-from service.settings.checks import Known, check_word, names
+from service.domain import flaws
+from service.settings.checks import Known, check_word
+from service.settings.lifecycles import Vocabulary
 from service.settings.models import (
     BasicRule,
     BearerRule,
@@ -24,10 +25,16 @@ MAPPING = ("items", "key", "occurred_at", "time_formats", "status", "attributes"
 GENERIC_ONLY = ("verify", "handshake", "answer", "format", *MAPPING)
 
 
-def check_source(source: Source, known: Known) -> Iterator[Issue]:
+def check_source(
+    source: Source, *, known: Known, vocabulary: Vocabulary, sandbox: bool = False
+) -> Iterator[Issue]:
     yield from _check_provider(source, known)
+    if source.mode == "capture":
+        yield from _check_capture(sandbox=sandbox)
+        return
+    yield from _check_translated(source, known)
     by_url = _is_by_url(source, known)
-    if not source.secrets and not by_url:
+    if not source.secrets and not by_url and source.provider not in known.keyless:
         yield Issue(
             ("secrets",),
             "Nothing would prove who sends: there is no secret.",
@@ -36,7 +43,17 @@ def check_source(source: Source, known: Known) -> Iterator[Issue]:
     yield from _check_url_token(source, by_url=by_url)
     if source.provider == "generic":
         yield from _check_generic(source)
-    yield from _check_statuses(source)
+    yield from _check_statuses(source, vocabulary)
+
+
+def _check_capture(*, sandbox: bool) -> Iterator[Issue]:
+    """Nothing else is needed of a source that believes nobody."""
+    if not sandbox:
+        yield Issue(
+            ("mode",),
+            "Capture mode stores what anybody sends, unverified: it is for the sandbox only.",
+            'Write mode = "live", or sandbox = true under [server] of a test installation.',
+        )
 
 
 def _is_by_url(source: Source, known: Known) -> bool:
@@ -95,10 +112,10 @@ _ALPHABETS = (
 
 def _check_generic(source: Source) -> Iterator[Issue]:
     yield from _check_verify(source)
-    if source.subject.ref is None:
+    if source.subject.ref is None and not source.subject.aliases:
         yield Issue(
             ("subject", "ref"),
-            "A generic source must say where the order number is.",
+            "A generic source must say where the order number or another name of the order is.",
             'Add it, as in subject = { ref = "order.number" }.',
         )
     if source.format == "csv":
@@ -122,7 +139,8 @@ def _check_provider(source: Source, known: Known) -> Iterator[Issue]:
         if option not in declared:
             what = f"The provider {source.provider} has no such option."
             yield Issue(("options", option), what, suggest(option, declared))
-    readable = MAPPING if source.provider in known.mapped else ()
+    # Every provider lets a source say otherwise what one of its words means.
+    readable = MAPPING if source.provider in known.mapped else ("statuses",)
     for key in GENERIC_ONLY if source.provider != "generic" else ():
         if key in source.model_fields_set and key not in readable:
             yield Issue(
@@ -130,7 +148,6 @@ def _check_provider(source: Source, known: Known) -> Iterator[Issue]:
                 f"Only the provider generic reads this; {source.provider} knows its sender.",
                 'Remove it, or write provider = "generic".',
             )
-    yield from _check_translated(source, known)
 
 
 def _check_translated(source: Source, known: Known) -> Iterator[Issue]:
@@ -173,17 +190,23 @@ def _check_template(rule: HmacRule) -> Iterator[Issue]:
             "The signature would not cover the body.",
             'Write what the sender signs, as in "{timestamp}.{body}".',
         )
-    for word in sorted(set(used) - {"body", "timestamp"}):
+    for word in sorted(set(used) - {"body", "timestamp", "id"}):
         yield Issue(
             ("verify", "signed"),
             f"There is no {{{word}}} to fill in.",
-            "What can be signed is {body} and {timestamp}.",
+            "What can be signed is {body}, {timestamp} and {id}.",
         )
     if ("timestamp" in used) != (rule.timestamp_header is not None):
         yield Issue(
             ("verify", "signed" if "timestamp" in used else "timestamp_header"),
             "{timestamp} in signed and timestamp_header belong together.",
             "Give both, or neither: a time that is not signed could be changed by anybody.",
+        )
+    if ("id" in used) != (rule.id_header is not None):
+        yield Issue(
+            ("verify", "signed" if "id" in used else "id_header"),
+            "{id} in signed and id_header belong together.",
+            "Give both, or neither.",
         )
 
 
@@ -193,18 +216,20 @@ def _check_shape(secrets: Iterable[Secret], pattern: bytes, what: str) -> Iterat
             yield Issue(("secrets", number), what, "Mend the value the reference leads to.")
 
 
-def _check_statuses(source: Source) -> Iterator[Issue]:
-    lifecycle = LIFECYCLES.get(source.subject.lifecycle)
+def _check_statuses(source: Source, vocabulary: Vocabulary) -> Iterator[Issue]:
+    name = source.subject.lifecycle
+    lifecycle = vocabulary.lifecycles.get(name)
     if lifecycle is None:
-        place = ("subject", "lifecycle")
-        yield from check_word(source.subject.lifecycle, place, LIFECYCLES, "lifecycle")
+        if not vocabulary.is_foreign(name):
+            place = ("subject", "lifecycle")
+            yield from check_word(name, place, vocabulary.lifecycles, "lifecycle")
         return
     if source.provider == "generic":
         yield from _check_status_keys(source)
     for word, target in source.statuses.items():
         lane, _, status = target.partition(".")
         if target != "ignore" and lifecycle.find(lane, status) is None:
-            choices = [*names(lifecycle), "ignore"]
+            choices = [*flaws.names(lifecycle), "ignore"]
             what = f"{target!r} is no lane.status of the lifecycle {lifecycle.name}."
             yield Issue(("statuses", word), what, _choice(target, choices))
 

@@ -247,6 +247,9 @@ HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}"
 NAME = r"[a-z][a-z0-9-]{0,39}"
 NAME_REMEDY = "Take a lower-case letter, then up to 39 lower-case letters, digits or hyphens."
 
+WORD = r"[a-z][a-z0-9_]{0,39}"
+WORD_REMEDY = "Take a lower-case letter, then up to 39 lower-case letters, digits or underscores."
+
 Listen = Annotated[Address, PlainValidator(parse_address), PlainSerializer(str)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Silence = Annotated[Literal["auto", "off"] | timedelta, PlainValidator(parse_silence)]
@@ -267,6 +270,7 @@ Name = Annotated[
         NAME_REMEDY,
     ),
 ]
+Word = Annotated[str, matching(WORD, "This is not a usable word.", WORD_REMEDY)]
 Header = Annotated[
     str,
     matching(HEADER, "This is not the name of a header.", 'Write it like "X-Signature".'),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.domain import keys
 from service.domain.events import Event
-from service.store import sql
+from service.store import anomalies, details, sql
 from service.store.pool import Pool, session
 
 SQL = sql.load("acceptance")
@@ -46,9 +46,10 @@ async def accept(
     """Store a batch in one round trip and one commit.
 
     Rows are sorted by (source, key hash), so that two writers never deadlock. With `published`
-    the entries count as handed to the broker and fall due again only after `lease`.
+    the entries count as handed to the broker and fall due again only after `lease`. A known key
+    that says something else now is noted, at the cost of a second round trip.
     """
-    events, repeated = _unique(arrivals)
+    events, repeated, clashing = _unique(arrivals)
     said = [event.statement for event in events]
     columns = (
         [event.source for event in events],
@@ -68,6 +69,12 @@ async def accept(
         [s.fate.value for s in said],
         [s.note for s in said],
     )
+    more = (
+        [s.parcel for s in said],
+        [details.pack(s) for s in said],
+        [details.digest(s) for s in said],
+        clashing,
+    )
     traced = traces(arrivals)
     async with session(pool) as connection:
         row = await connection.fetchrow(
@@ -80,8 +87,12 @@ async def accept(
             process,
             list(traced),
             list(traced.values()),
+            *more,
         )
     assert row is not None
+    if row["clashing_events"]:
+        clashes = zip(row["clashing_sources"], row["clashing_events"], strict=True)
+        await anomalies.note_key_conflicts(pool, list(clashes))
     return Accepted(at=row["at"], fresh=frozenset(row["fresh"]))
 
 
@@ -111,16 +122,26 @@ def _hash(event: Event) -> bytes:
     return keys.dedupe_hash(event.source, event.statement.dedupe_key)
 
 
-def _unique(arrivals: Iterable[Arrival]) -> tuple[list[Event], list[UUID]]:
-    """The events to insert, sorted, and the ids of requests that repeat a key of this batch."""
+def _unique(arrivals: Iterable[Arrival]) -> tuple[list[Event], list[UUID], list[UUID]]:
+    """The events to insert, sorted, and the ids of requests that repeat a key of this batch.
+
+    At last the ids of those events that are repeated with another meaning.
+    """
     first: dict[tuple[str, bytes], Event] = {}
-    repeated = [
-        arrival.id
-        for arrival in arrivals
-        for event in arrival.events
-        if first.setdefault((event.source, _hash(event)), event) is not event
-    ]
-    return [first[key] for key in sorted(first)], repeated
+    repeated, clashing = [], []
+    for arrival in arrivals:
+        for event in arrival.events:
+            known = first.setdefault((event.source, _hash(event)), event)
+            if known is not event:
+                repeated.append(arrival.id)
+                if _clash(known, event):
+                    clashing.append(known.id)
+    return [first[key] for key in sorted(first)], repeated, clashing
+
+
+def _clash(known: Event, event: Event) -> bool:
+    said = {details.digest(known.statement), details.digest(event.statement)}
+    return len(said) > 1 and None not in said
 
 
 def _request_of(arrivals: Iterable[Arrival]) -> Mapping[UUID, UUID]:

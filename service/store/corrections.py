@@ -1,9 +1,7 @@
 """What people decided about a subject: statuses they set, events they took back."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from service.domain.events import Subject
@@ -31,7 +29,6 @@ class Place:
 
     lane: str | None
     status: str | None
-    details: Mapping[str, Any]
     subject_id: int | None
     subject: Subject | None
     outcome: str | None
@@ -72,7 +69,6 @@ async def place(tx: Connection, event_id: UUID) -> Place | None:
     return Place(
         lane=row["lane"],
         status=row["status"],
-        details=row["details"],
         subject_id=row["subject_id"],
         subject=Subject(row["lifecycle"], row["scope"], row["ref"]) if known else None,
         outcome=row["outcome"],

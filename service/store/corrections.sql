@@ -20,7 +20,7 @@ ON CONFLICT (event_id) DO NOTHING
 
 -- event --
 -- Where an event belongs, and what became of it; the subject it names, or the one that took it in.
-SELECT e.id, e.lane, e.status, e.details, COALESCE(h.id, s.id) AS subject_id,
+SELECT e.id, e.lane, e.status, COALESCE(h.id, s.id) AS subject_id,
        COALESCE(h.lifecycle, s.lifecycle) AS lifecycle, COALESCE(h.scope, s.scope) AS scope,
        COALESCE(h.ref, s.ref) AS ref,
        CASE WHEN x.event_id IS NOT NULL THEN 'pending'

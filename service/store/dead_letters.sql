@@ -29,7 +29,7 @@ ORDER BY kind, destination, count DESC, reason
 SELECT d.id, d.kind, d.event_id, d.subject_id, d.destination, d.reason, d.summary, d.first_at,
        d.last_at, d.resolved_at, d.resolution,
        COALESCE(s.lifecycle, e.lifecycle) AS lifecycle, COALESCE(s.scope, e.scope) AS scope,
-       COALESCE(s.ref, e.ref) AS ref
+       COALESCE(s.ref, e.ref) AS ref, e.lifecycle AS of, e.details -> 'aliases' AS aliases
 FROM dead_letters d
 LEFT JOIN events e ON e.id = d.event_id
 LEFT JOIN subjects s ON s.id = d.subject_id
@@ -50,7 +50,7 @@ LIMIT $10
 SELECT d.id, d.kind, d.event_id, d.subject_id, d.destination, d.reason, d.summary, d.first_at,
        d.last_at, d.resolved_at, d.resolution,
        COALESCE(s.lifecycle, e.lifecycle) AS lifecycle, COALESCE(s.scope, e.scope) AS scope,
-       COALESCE(s.ref, e.ref) AS ref
+       COALESCE(s.ref, e.ref) AS ref, e.lifecycle AS of, e.details -> 'aliases' AS aliases
 FROM dead_letters d
 LEFT JOIN events e ON e.id = d.event_id
 LEFT JOIN subjects s ON s.id = d.subject_id

@@ -19,6 +19,8 @@ from service.store.pool import Connection
 SQL = sql.load("gauges")
 
 CAP = 10_000
+FEW = 1000
+ANOMALIES = ("key_conflict", "alias_conflict", "silence")
 REASONS = [reason.value for reason in Reason]
 
 
@@ -66,6 +68,29 @@ async def dead_letters(tx: Connection, destinations: Sequence[str]) -> list[Dead
     return [Dead("event", "", row["reason"], row["letters"]) for row in events] + [
         Dead("sync", row["destination"], row["reason"], row["letters"]) for row in calls
     ]
+
+
+async def anomalies(tx: Connection, sources: Sequence[str]) -> dict[tuple[str, str], int]:
+    """By kind and source: those that go on."""
+    rows = await tx.fetch(SQL["anomalies"], ANOMALIES, sources, FEW)
+    return {(row["kind"], row["source"]): row["open"] for row in rows}
+
+
+async def flagged(tx: Connection, flags: Sequence[str]) -> dict[str, int]:
+    rows = await tx.fetch(SQL["flagged"], flags, CAP)
+    return {row["flag"]: row["subjects"] for row in rows}
+
+
+async def unmapped(tx: Connection, sources: Sequence[str]) -> dict[str, int]:
+    """By source: events whose word it does not map."""
+    rows = await tx.fetch(SQL["unmapped"], sources, CAP)
+    return {row["source"]: row["events"] for row in rows}
+
+
+async def lookups(tx: Connection, sources: Sequence[str]) -> dict[str, tuple[int, float]]:
+    """By source: the look-ups that are owed, and the seconds since the oldest came to be owed."""
+    rows = await tx.fetch(SQL["lookups"], sources, CAP)
+    return {row["source"]: (row["owed"], row["oldest"]) for row in rows}
 
 
 def _age(event_id: UUID | None, *, now: float) -> float:

@@ -16,7 +16,7 @@ SQL = sql.load("jobs")
 LEASE = timedelta(seconds=30)
 """Longer than any stride and the pause behind it; a job of a dead process goes on after it."""
 
-Kind = Literal["redrive", "discard", "replay"]
+Kind = Literal["redrive", "discard", "replay", "refold"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,9 +120,7 @@ async def anomalies(
 ) -> Sequence[Row]:
     """What was noticed last, first."""
     async with _snapshot(pool) as tx:
-        return await _fetch(
-            tx, "anomalies", wanted.kind, wanted.source, wanted.open, before, limit
-        )
+        return await _fetch(tx, "anomalies", wanted.kind, wanted.source, wanted.open, before, limit)
 
 
 def _place(row: Row, prefix: str) -> tuple[str, str]:

@@ -114,8 +114,3 @@ async def begin(tx: Connection, event_id: UUID, *, trial: timedelta) -> Entry | 
     """
     row = await tx.fetchrow(SQL["begin"], event_id, trial)
     return Entry(**row) if row else None
-
-
-async def forgive(tx: Connection, event_ids: Sequence[UUID]) -> None:
-    """Take back the crash that `begin` counted: the worker lives, and the event did no harm."""
-    await tx.execute(SQL["forgive"], event_ids)

@@ -81,6 +81,3 @@ WHERE event_id = ANY(ARRAY(
     FOR UPDATE SKIP LOCKED
 ))
 RETURNING event_id, crashes, solo
-
--- forgive --
-UPDATE outbox SET crashes = greatest(crashes - 1, 0) WHERE event_id = ANY($1::uuid[])

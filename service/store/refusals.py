@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from service.domain.refusals import Cause
 from service.store import sql
 from service.store.pool import Pool, session, transaction
 
@@ -33,6 +34,7 @@ class Refusal:
     body_bytes: int
     skew: timedelta | None
     """Sender's clock minus ours, where the request carried a time."""
+    cause: Cause = Cause.MALFORMED
 
 
 async def add(pool: Pool, refused: Sequence[Refusal]) -> None:
@@ -50,6 +52,7 @@ async def add(pool: Pool, refused: Sequence[Refusal]) -> None:
             [one.body_sha256 for one in refused],
             [one.body_bytes for one in refused],
             [one.skew for one in refused],
+            [one.cause.value for one in refused],
         )
         await tx.execute(SQL["trim"], sorted({one.source for one in refused}), KEPT)
 

@@ -1,10 +1,13 @@
 -- add --
 INSERT INTO refusals
-    (id, source, at, reason, peer, method, header_names, body_sha256, body_bytes, skew)
-SELECT id, source, at, reason, peer, method, header_names::text[], body_sha256, body_bytes, skew
+    (id, source, at, reason, peer, method, header_names, body_sha256, body_bytes, skew, cause)
+SELECT id, source, at, reason, peer, method, header_names::text[], body_sha256, body_bytes, skew,
+       cause
 FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-            $7::text[], $8::bytea[], $9::integer[], $10::interval[])
-    AS said (id, source, at, reason, peer, method, header_names, body_sha256, body_bytes, skew)
+            $7::text[], $8::bytea[], $9::integer[], $10::interval[],
+            $11::text[])
+    AS said (id, source, at, reason, peer, method, header_names, body_sha256, body_bytes, skew,
+             cause)
 ON CONFLICT DO NOTHING
 
 -- trim --
@@ -16,7 +19,7 @@ DELETE FROM refusals WHERE id = ANY(ARRAY(
 ))
 
 -- of_source --
-SELECT id, at, reason, peer, method, header_names, body_sha256, body_bytes, skew
+SELECT id, at, reason, peer, method, header_names, body_sha256, body_bytes, skew, cause
 FROM refusals
 WHERE source = $1
 ORDER BY id DESC

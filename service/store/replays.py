@@ -10,9 +10,9 @@ from uuid import UUID
 import asyncpg
 
 from service.domain import keys
-from service.domain.events import Event, Outcome, Statement
+from service.domain.events import Event, Outcome, Statement, Subject
 from service.domain.replay import Stand
-from service.store import events, sql
+from service.store import details, events, sql
 from service.store.pool import Connection, translate
 
 SQL = sql.load("replays")
@@ -145,14 +145,28 @@ async def take_out(tx: Connection, event_ids: Sequence[UUID]) -> None:
     """Take events out of the bucket they stand in; lock first, and put them into another."""
     await tx.execute(SQL["resolve"], event_ids)
     await tx.execute(SQL["undecide"], event_ids)
+    await tx.execute(SQL["unlist"], event_ids)
+    await tx.execute(SQL["orphan"], event_ids)
+
+
+async def hosts(tx: Connection, event_ids: Sequence[UUID]) -> dict[UUID, Subject]:
+    """The subjects that events belong to though they do not name them."""
+    rows = await tx.fetch(SQL["hosts"], event_ids)
+    return {row["event_id"]: Subject(row["lifecycle"], row["scope"], row["ref"]) for row in rows}
 
 
 async def rewrite(
-    tx: Connection, said: Mapping[UUID, Statement], *, suspects: Sequence[UUID]
+    tx: Connection, stored: Stored, said: Mapping[UUID, Statement], *, suspects: Sequence[UUID]
 ) -> None:
     """Write anew what events state, and owe them to the fold; suspects travel alone."""
     ordered = sorted(said)
     await tx.execute(SQL["rewrite"], ordered, *_columns([said[each] for each in ordered]))
+    await tx.execute(
+        SQL["redigest"],
+        stored.source,
+        [keys.dedupe_hash(stored.source, said[each].dedupe_key) for each in ordered],
+        [details.digest(said[each]) for each in ordered],
+    )
     await tx.execute(SQL["owe"], ordered, BACKLOG, suspects)
 
 
@@ -173,6 +187,7 @@ async def accept(tx: Connection, stored: Stored, said: Mapping[UUID, Statement])
         [said[each].dedupe_key for each in ordered],
         *_columns([said[each] for each in ordered]),
         BACKLOG,
+        [details.digest(said[each]) for each in ordered],
     )
     return [row["event_id"] for row in rows]
 
@@ -194,6 +209,8 @@ def _columns(said: Sequence[Statement]) -> tuple[list[object], ...]:
         [one.attributes for one in said],
         [one.fate.value for one in said],
         [one.note for one in said],
+        [one.parcel for one in said],
+        [details.pack(one) for one in said],
     )
 
 

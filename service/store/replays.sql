@@ -62,8 +62,8 @@ FROM requests
 WHERE id = $1
 
 -- own --
-SELECT e.id, e.source, e.dedupe_key, e.lifecycle, e.scope, e.ref, e.lane, e.status, e.code,
-       e.occurred_at, e.received_at, e.attributes, e.fate, e.note
+SELECT e.id, e.source, e.dedupe_key, e.lifecycle, e.scope, e.ref, e.parcel, e.lane, e.status,
+       e.code, e.occurred_at, e.received_at, e.attributes, e.details, e.fate, e.note
 FROM events e
 WHERE e.request_id = $1
 ORDER BY e.id
@@ -93,15 +93,36 @@ WHERE kind = 'event' AND resolved_at IS NULL AND event_id = ANY($1::uuid[])
 -- undecide --
 DELETE FROM event_outcomes WHERE event_id = ANY($1::uuid[])
 
+-- unlist --
+DELETE FROM waiting
+WHERE event_id = ANY(ARRAY(SELECT event_id FROM waiting WHERE event_id = ANY($1::uuid[])
+                           ORDER BY event_id, type, value FOR UPDATE))
+
+-- orphan --
+DELETE FROM adoptions WHERE event_id = ANY($1::uuid[])
+
+-- hosts --
+SELECT a.event_id, s.lifecycle, s.scope, s.ref
+FROM adoptions a JOIN subjects s ON s.id = a.subject_id
+WHERE a.event_id = ANY($1::uuid[])
+
 -- rewrite --
 UPDATE events SET
     lifecycle = said.lifecycle, scope = said.scope, ref = said.ref, lane = said.lane,
     status = said.status, code = said.code, occurred_at = said.occurred_at,
-    attributes = said.attributes, fate = said.fate, note = said.note
+    attributes = said.attributes, fate = said.fate, note = said.note, parcel = said.parcel,
+    details = said.details
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-            $8::timestamptz[], $9::jsonb[], $10::text[], $11::text[])
-    AS said (id, lifecycle, scope, ref, lane, status, code, occurred_at, attributes, fate, note)
+            $8::timestamptz[], $9::jsonb[], $10::text[], $11::text[], $12::text[], $13::jsonb[])
+    AS said (id, lifecycle, scope, ref, lane, status, code, occurred_at, attributes, fate, note,
+             parcel, details)
 WHERE events.id = said.id
+
+-- redigest --
+-- The sender repeats what it said; only how it is read has changed.
+UPDATE dedupe_keys SET digest = said.digest
+FROM unnest($2::bytea[], $3::bytea[]) AS said (hash, digest)
+WHERE dedupe_keys.source = $1 AND dedupe_keys.hash = said.hash
 
 -- owe --
 INSERT INTO outbox (event_id, due_at, priority, solo)
@@ -109,25 +130,27 @@ SELECT id, now(), $2, id = ANY($3::uuid[]) FROM unnest($1::uuid[]) AS id
 
 -- accept --
 WITH keys AS (
-    INSERT INTO dedupe_keys (source, hash, event_id)
-    SELECT $1, hash, id FROM unnest($2::bytea[], $3::uuid[]) AS said (hash, id)
+    INSERT INTO dedupe_keys (source, hash, event_id, digest)
+    SELECT $1, hash, id, digest
+    FROM unnest($2::bytea[], $3::uuid[], $20::bytea[]) AS said (hash, id, digest)
     ON CONFLICT DO NOTHING
     RETURNING event_id
 ),
 fresh AS (
     INSERT INTO events (id, request_id, source, dedupe_key, lifecycle, scope, ref, lane, status,
-                        code, occurred_at, received_at, attributes, fate, note)
+                        code, occurred_at, received_at, attributes, fate, note, parcel, details)
     SELECT said.id, $4, $1, said.dedupe_key, said.lifecycle, said.scope, said.ref, said.lane,
-           said.status, said.code, said.occurred_at, $5, said.attributes, said.fate, said.note
+           said.status, said.code, said.occurred_at, $5, said.attributes, said.fate, said.note,
+           said.parcel, said.details
     FROM unnest($3::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
                 $11::text[], $12::text[], $13::timestamptz[], $14::jsonb[], $15::text[],
-                $16::text[])
+                $16::text[], $17::text[], $18::jsonb[])
         AS said (id, dedupe_key, lifecycle, scope, ref, lane, status, code, occurred_at,
-                 attributes, fate, note)
+                 attributes, fate, note, parcel, details)
     JOIN keys ON keys.event_id = said.id
 ),
 owed AS (
-    INSERT INTO outbox (event_id, due_at, priority) SELECT event_id, now(), $17 FROM keys
+    INSERT INTO outbox (event_id, due_at, priority) SELECT event_id, now(), $19 FROM keys
 )
 SELECT event_id FROM keys
 

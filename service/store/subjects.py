@@ -1,4 +1,4 @@
-"""Subjects and their versions: locked in one order, saved in one step."""
+"""Subjects and their versions: who they are, how they stand, and what a fold makes of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
+from service.domain.errors import StoreUnavailable
 from service.domain.events import Subject
-from service.store import ids, sql
+from service.store import sql
 from service.store.pool import Connection
 
 SQL = sql.load("subjects")
@@ -23,6 +26,8 @@ class Row:
     version: int
     law: int
     state: dict[str, Any] | None
+    merged_into: int | None = None
+    """Its survivor, if it is a tombstone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Saved:
     version: int
     law: int
     state: dict[str, Any]
+    flags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,69 +53,54 @@ class Step:
     lanes: Mapping[str, str]
     occurred_at: datetime | None
     event_ids: Sequence[UUID]
-
-
-async def lock(tx: Connection, subjects: Iterable[Subject]) -> dict[Subject, Row]:
-    """Make the subjects exist, then lock them, each in (lifecycle, scope, ref) order.
-
-    In this sequence: who waits for a subject another one is making must not hold one already.
-    """
-    wanted = set(subjects)
-    await tx.execute(SQL["enter"], *_columns(wanted))
-    return await lock_present(tx, wanted)
+    cause: str = ""
+    """What led to it besides events."""
 
 
 async def lock_present(tx: Connection, subjects: Iterable[Subject]) -> dict[Subject, Row]:
-    """Lock those of the subjects that exist, in the same order."""
-    rows = await tx.fetch(SQL["lock"], *_columns(subjects))
-    found = (
-        Row(
-            id=row["id"],
-            subject=Subject(row["lifecycle"], row["scope"], row["ref"]),
-            status=row["status"],
-            version=row["version"],
-            law=row["law"],
-            state=row["state"],
-        )
-        for row in rows
+    """Lock those of the subjects that exist, in (lifecycle, scope, ref) order."""
+    rows = await tx.fetch(SQL["lock"], *columns(subjects))
+    return {row.subject: row for row in map(read, rows)}
+
+
+async def lock_survivors(tx: Connection, subjects: Iterable[Subject]) -> dict[Subject, Row]:
+    """The same, but in place of a tombstone comes its survivor, under the name asked for."""
+    asked = set(subjects)
+    rows = {row["id"]: read(row) for row in await tx.fetch(SQL["lock_survivors"], *columns(asked))}
+    return {row.subject: _survivor(row, rows) for row in rows.values() if row.subject in asked}
+
+
+def _survivor(row: Row, rows: Mapping[int, Row]) -> Row:
+    now = row
+    while now.merged_into is not None:
+        if now.merged_into not in rows:
+            raise StoreUnavailable(f"{row.subject} is being merged; try again at once.")
+        now = rows[now.merged_into]
+    return now
+
+
+async def bury(tx: Connection, loser: int, *, into: int) -> None:
+    """Make a locked subject a tombstone: whoever comes to it is sent to its survivor."""
+    await tx.execute(SQL["bury"], loser, into)
+
+
+def read(row: asyncpg.Record) -> Row:
+    return Row(
+        id=row["id"],
+        subject=Subject(row["lifecycle"], row["scope"], row["ref"]),
+        status=row["status"],
+        version=row["version"],
+        law=row["law"],
+        state=row["state"],
+        merged_into=row["merged_into"],
     )
-    return {row.subject: row for row in found}
 
 
-def _columns(subjects: Iterable[Subject]) -> tuple[list[str], list[str], list[str]]:
+def columns(subjects: Iterable[Subject]) -> tuple[list[str], list[str], list[str]]:
+    """The parts of subjects, each once and sorted as everybody locks them."""
     ordered = sorted(set(subjects))
     return (
         [name.lifecycle for name in ordered],
         [name.scope for name in ordered],
         [name.ref for name in ordered],
     )
-
-
-async def save(tx: Connection, saved: Sequence[Saved], *, steps: Sequence[Step]) -> None:
-    """Write the folded subjects and their new versions."""
-    if saved:
-        await tx.execute(
-            SQL["save"],
-            [row.id for row in saved],
-            [row.status for row in saved],
-            [row.version for row in saved],
-            [row.law for row in saved],
-            [row.state for row in saved],
-        )
-    if steps:
-        await tx.execute(
-            SQL["step"],
-            [ids.new_id() for _ in steps],
-            [step.subject_id for step in steps],
-            [step.version for step in steps],
-            [step.previous for step in steps],
-            [step.status for step in steps],
-            [dict(step.lanes) for step in steps],
-            [step.occurred_at for step in steps],
-            [_array(step.event_ids) for step in steps],
-        )
-
-
-def _array(event_ids: Sequence[UUID]) -> str:
-    """A uuid[] literal: an array of arrays of different lengths cannot travel as one."""
-    return "{" + ",".join(map(str, event_ids)) + "}"

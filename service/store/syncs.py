@@ -1,6 +1,6 @@
 """Syncs: what each destination is owed, under leases that a frozen worker cannot outlive."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,11 +9,15 @@ from uuid import UUID
 import asyncpg
 
 from service.domain.events import Subject
+from service.domain.routing import PRIORITIES
 from service.domain.verdict import DeadLetter
 from service.store import dead_letters, ids, sql
 from service.store.pool import Connection
 
 SQL = sql.load("syncs")
+
+NORMAL = PRIORITIES["normal"]
+CLASSES = tuple(PRIORITIES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,9 @@ class Debt:
     subject_id: int
     destination: str
     version: int
-    lease: timedelta
+    lease: timedelta | None
+    """For how long whoever owes it means to hold it; None: it is due at once, for anybody."""
+    priority: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Lease:
     subject_id: int
     destination: str
     fence: int
+    priority: int = NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +104,25 @@ class Attempt:
     detail: str
 
 
-async def owe(tx: Connection, debts: Sequence[Debt]) -> list[Lease]:
-    """Raise what is desired; leases what nobody holds and what does not back off."""
-    if not debts:
-        return []
-    ordered = sorted(debts, key=lambda debt: (debt.subject_id, debt.destination))
-    rows = await tx.fetch(
-        SQL["owe"],
-        [debt.subject_id for debt in ordered],
-        [debt.destination for debt in ordered],
-        [debt.version for debt in ordered],
-        [debt.lease for debt in ordered],
-        ids.new_id(),
-    )
-    await dead_letters.supersede_syncs(
-        tx, [(debt.subject_id, debt.destination) for debt in ordered]
-    )
-    return [_lease(row) for row in rows if row["leased"]]
-
-
-async def of_subjects(tx: Connection, subject_ids: Sequence[int]) -> list[tuple[int, str]]:
-    """The (subject, destination) pairs there are."""
-    rows = await tx.fetch(SQL["of_subjects"], subject_ids)
-    return [(row["subject_id"], row["destination"]) for row in rows]
-
-
-async def claim(tx: Connection, destination: str, *, limit: int, lease: timedelta) -> list[Lease]:
-    """Lease what is due, including what a dead or frozen worker still held."""
-    rows = await tx.fetch(SQL["claim"], destination, limit, ids.new_id(), lease)
+async def claim(
+    tx: Connection,
+    destination: str,
+    *,
+    limit: int,
+    lease: timedelta,
+    classes: Collection[int] = CLASSES,
+) -> list[Lease]:
+    """Lease what is due, including what a dead or frozen worker still held; the urgent first."""
+    rows = await tx.fetch(SQL["claim"], destination, limit, ids.new_id(), lease, sorted(classes))
     return [_lease(row) for row in rows]
+
+
+async def urgent(
+    tx: Connection, destination: str, subject_ids: Sequence[int], *, classes: Collection[int]
+) -> dict[int, int]:
+    """Of these subjects those that are in one of the classes now, and in which."""
+    rows = await tx.fetch(SQL["urgent"], destination, sorted(classes), subject_ids)
+    return {row["subject_id"]: row["priority"] for row in rows}
 
 
 async def hold(tx: Connection, leases: Iterable[Lease], *, destination: str) -> None:
@@ -225,7 +222,7 @@ def _keys(leases: Sequence[Lease]) -> tuple[list[int], list[int]]:
 
 
 def _lease(row: asyncpg.Record) -> Lease:
-    return Lease(row["subject_id"], row["destination"], row["fence"])
+    return Lease(row["subject_id"], row["destination"], row["fence"], row["priority"])
 
 
 def _owed(row: asyncpg.Record, destination: str) -> Owed:

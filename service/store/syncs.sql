@@ -1,40 +1,25 @@
--- owe --
-INSERT INTO syncs (subject_id, destination, desired_version, due_at, lease_owner, fence)
-SELECT subject_id, destination, version, now() + lease, $5::uuid, 1
-FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::interval[])
-    AS said (subject_id, destination, version, lease)
-ON CONFLICT (subject_id, destination) DO UPDATE SET
-    desired_version = GREATEST(syncs.desired_version, excluded.desired_version),
-    -- What an operator held back was the version before: this one is owed anew.
-    state = CASE WHEN syncs.state IN ('synced', 'dead', 'held') THEN 'pending'
-                 ELSE syncs.state END,
-    attempts = CASE WHEN syncs.due_at IS NULL THEN 0 ELSE syncs.attempts END,
-    failing_since = CASE WHEN syncs.due_at IS NULL THEN NULL ELSE syncs.failing_since END,
-    lease_owner = CASE
-        WHEN syncs.due_at IS NULL OR (syncs.lease_owner IS NULL AND syncs.due_at <= now())
-        THEN excluded.lease_owner ELSE syncs.lease_owner END,
-    due_at = CASE
-        WHEN syncs.due_at IS NULL OR (syncs.lease_owner IS NULL AND syncs.due_at <= now())
-        THEN excluded.due_at ELSE syncs.due_at END,
-    fence = CASE
-        WHEN syncs.due_at IS NULL OR (syncs.lease_owner IS NULL AND syncs.due_at <= now())
-        THEN syncs.fence + 1 ELSE syncs.fence END,
-    updated_at = now()
-RETURNING subject_id, destination, fence, lease_owner = $5::uuid AS leased
-
--- of_subjects --
-SELECT subject_id, destination FROM syncs WHERE subject_id = ANY($1::bigint[])
-
 -- claim --
+-- The classes one by one: the index is in the order (priority, due_at) within a destination, and a
+-- scan over all of it would read every row of a class that is not due yet.
 WITH due AS (
-    SELECT subject_id FROM syncs
-    WHERE destination = $1 AND due_at <= now()
-    ORDER BY due_at LIMIT $2
-    FOR UPDATE SKIP LOCKED
+    SELECT y.subject_id
+    FROM unnest($5::smallint[]) AS class (priority),
+    LATERAL (
+        SELECT subject_id, priority, due_at FROM syncs
+        WHERE destination = $1 AND priority = class.priority AND due_at <= now()
+        ORDER BY due_at LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    ) AS y
+    ORDER BY y.priority, y.due_at LIMIT $2
 )
 UPDATE syncs SET lease_owner = $3::uuid, due_at = now() + $4::interval, fence = fence + 1
 WHERE destination = $1 AND subject_id = ANY(ARRAY(SELECT subject_id FROM due))
-RETURNING subject_id, destination, fence, true AS leased
+RETURNING subject_id, destination, fence, priority, true AS leased
+
+-- urgent --
+SELECT subject_id, priority FROM syncs
+WHERE destination = $1 AND priority = ANY($2::smallint[]) AND due_at IS NOT NULL
+  AND subject_id = ANY($3::bigint[])
 
 -- hold --
 SELECT FROM syncs WHERE destination = $2 AND subject_id = ANY($1::bigint[])

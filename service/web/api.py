@@ -7,11 +7,10 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from service.domain.events import Outcome, Subject
-from service.domain.keys import clean_text
+from service.domain.events import Outcome
 from service.ops import ledger, lookups
 from service.ops.lookups import BadCursor
-from service.store.lookups import EventFilter, SubjectFilter
+from service.store.lookups import EventFilter
 from service.store.pool import Pool
 from service.web import query
 from service.web.problems import Refused
@@ -30,22 +29,6 @@ class Api:
     async def ledger(self, request: web.Request) -> web.Response:
         query.parameters(request, ())
         return answer(await ledger.read(self.pool))
-
-    async def subjects(self, request: web.Request) -> web.Response:
-        said = query.parameters(request, ("lifecycle", "status", "ref", *PAGE))
-        wanted = SubjectFilter(said.get("lifecycle"), said.get("status"), said.get("ref"))
-        try:
-            return answer(await lookups.subjects(self.pool, wanted, query.page(said)))
-        except BadCursor:
-            raise query.bad_cursor() from None
-
-    async def subject(self, request: web.Request) -> web.Response:
-        said = query.parameters(request, ("scope",))
-        lifecycle, ref = request.match_info["lifecycle"], request.match_info["ref"]
-        name = Subject(lifecycle, said.get("scope", ""), ref)
-        known = clean_text(lifecycle) and clean_text(ref)
-        found = await lookups.subject(self.pool, name) if known else None
-        return answer(_found(found, "No accepted event names this subject; check ref and scope."))
 
     async def events(self, request: web.Request) -> web.Response:
         said = query.parameters(request, ("source", "outcome", "subject", *PAGE))

@@ -8,6 +8,7 @@ from service.ops.sources import Configured
 from service.settings import Auth
 from service.store.pool import Pool
 from service.web import gate, health
+from service.web.anomalies import Anomalies
 from service.web.api import Api
 from service.web.attempts import Attempts
 from service.web.auth import Bouncer, Role
@@ -17,6 +18,7 @@ from service.web.limits import Limits
 from service.web.listeners import LIMITS, TRUSTED
 from service.web.replays import Replays
 from service.web.sources import Sources
+from service.web.subjects import Subjects
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -41,6 +43,7 @@ def internal_app(
         for path, role, handler in _api(Api(pool)):
             app.router.add_route("GET", f"/api/v1{path}", _for(role, bouncer, handler))
         for method, path, role, handler in (
+            *_subjects(Subjects(pool, (configured or Configured()).rules)),
             *_dead_letters(DeadLetters(pool)),
             *_traffic(pool, configured or Configured()),
         ):
@@ -51,10 +54,25 @@ def internal_app(
 def _api(api: Api) -> tuple[tuple[str, Role, Handler], ...]:
     return (
         ("/ledger", Role.VIEWER, api.ledger),
-        ("/subjects", Role.VIEWER, api.subjects),
-        (r"/subjects/{lifecycle:[^/]+}/{ref:[^/]+}", Role.VIEWER, api.subject),
         ("/events", Role.VIEWER, api.events),
         (r"/events/{id:[^/]+}", Role.VIEWER, api.event),
+    )
+
+
+SUBJECT = r"/subjects/{lifecycle:[^/]+}/{ref:[^/]+}"
+
+
+def _subjects(subjects: Subjects) -> tuple[tuple[str, str, Role, Handler], ...]:
+    return (
+        ("GET", "/subjects", Role.VIEWER, subjects.listed),
+        ("GET", SUBJECT, Role.VIEWER, subjects.shown),
+        ("POST", f"{SUBJECT}/corrections", Role.OPERATOR, subjects.correct),
+        ("DELETE", SUBJECT + r"/corrections/{id:[^/]+}", Role.OPERATOR, subjects.release),
+        ("POST", f"{SUBJECT}/rollbacks", Role.OPERATOR, subjects.roll_back),
+        ("PUT", f"{SUBJECT}/aliases", Role.OPERATOR, subjects.link),
+        ("DELETE", f"{SUBJECT}/aliases", Role.OPERATOR, subjects.unlink),
+        ("POST", f"{SUBJECT}/merge", Role.OPERATOR, subjects.merge),
+        ("POST", "/refolds", Role.OPERATOR, subjects.refold),
     )
 
 
@@ -73,9 +91,12 @@ def _dead_letters(dead: DeadLetters) -> tuple[tuple[str, str, Role, Handler], ..
 def _traffic(pool: Pool, configured: Configured) -> tuple[tuple[str, str, Role, Handler], ...]:
     sources = Sources(pool, configured)
     return (
+        ("GET", "/anomalies", Role.VIEWER, Anomalies(pool).listed),
         ("GET", "/attempts", Role.VIEWER, Attempts(pool).listed),
         ("GET", "/sources", Role.VIEWER, sources.sources),
         ("GET", r"/sources/{name:[^/]+}/refusals", Role.VIEWER, sources.refusals),
+        ("GET", r"/sources/{name:[^/]+}/captures", Role.OPERATOR, sources.captures),
+        ("GET", r"/sources/{name:[^/]+}/captures/{id:[^/]+}", Role.OPERATOR, sources.capture),
         ("GET", "/destinations", Role.VIEWER, sources.destinations),
         ("POST", "/replays", Role.OPERATOR, Replays(pool, configured.senders).start),
     )

@@ -40,7 +40,13 @@ def public_app(
     app = web.Application(middlewares=[gate.name_route])
     app[LIMITS] = bounds or Limits.of(server)
     app[TRUSTED] = server.trusted_proxies
-    reception = Reception(intake, app[LIMITS], trusted=server.trusted_proxies, clock=clock)
+    reception = Reception(
+        intake,
+        app[LIMITS],
+        trusted=server.trusted_proxies,
+        clock=clock,
+        public_url=server.public_url or "",
+    )
     for path in PATHS:
         app.router.add_route("*", path, reception.webhook, expect_handler=reception.expect_continue)
     app.router.add_route("GET", "/health/live", health.live)
@@ -67,12 +73,14 @@ class Reception:
         *,
         trusted: Sequence[Network],
         clock: Callable[[], datetime],
+        public_url: str = "",
     ) -> None:
         self._intake = intake
         self._bounds = bounds
         self._budget = Budget(bounds.bodies_in_memory)
         self._trusted = trusted
         self._clock = clock
+        self._public_url = public_url.rstrip("/")
 
     async def expect_continue(self, request: web.Request) -> None:
         """Invite a body only when its announced length is welcome (RFC 9110, section 10.1.1)."""
@@ -103,7 +111,8 @@ class Reception:
             )
             peer = request[gate.PEER]
             raw = raw_request(request, body=bytes(body), peer=peer, received_at=self._clock())
-            return await self._intake.receive(source, replace(raw, tail=tail))
+            url = self._public_url and self._public_url + request.raw_path
+            return await self._intake.receive(source, replace(raw, tail=tail, url=url))
         finally:
             self._budget.give_back(len(body))
 

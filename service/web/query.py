@@ -7,6 +7,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from service.domain.events import Alias
 from service.domain.keys import clean_text
 from service.ops.lookups import MOST_ITEMS, USUAL_ITEMS, Page
 from service.web.problems import Refused
@@ -46,6 +47,16 @@ def choice(
     return value
 
 
+def truth(said: dict[str, str], name: str) -> bool | None:
+    match said.get(name):
+        case None:
+            return None
+        case "true" | "false" as word:
+            return word == "true"
+        case _:
+            raise Refused(400, f"The parameter {name} must be true or false.")
+
+
 def moment(said: dict[str, str], name: str) -> datetime | None:
     """A time with its zone; a plus sign in a query string is written %2B."""
     text = said.get(name)
@@ -77,6 +88,23 @@ def subject(said: dict[str, str]) -> str | None:
     if value is not None and not all(value.partition("/")):
         raise Refused(400, "The parameter subject must read like order/1001.")
     return value
+
+
+def alias(text: str | None) -> Alias | None:
+    """`type=value`, as in `tracking:cdek=1234`; the value may hold more equals signs."""
+    if text is None:
+        return None
+    if not all(text.partition("=")):
+        raise Refused(400, "The parameter alias must read like tracking:cdek=1234.")
+    type_, _, value = text.partition("=")
+    return Alias(type_, value)
+
+
+def number(text: str) -> int:
+    """The number of a row in the path."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) > 0):
+        raise Refused(400, "The id in the path is not a number; take it from the subject's page.")
+    return int(text)
 
 
 def identifier(text: str) -> UUID:

@@ -33,6 +33,23 @@ class Sources:
         except NotFound as error:
             raise Refused(404, str(error)) from None
 
+    async def captures(self, request: web.Request) -> web.Response:
+        query.parameters(request, ())
+        name = clean_text(request.match_info["name"], limit=40) or ""
+        try:
+            return answer(await sources.captured(self.pool, self.configured.senders(), name))
+        except NotFound as error:
+            raise Refused(404, str(error)) from None
+
+    async def capture(self, request: web.Request) -> web.Response:
+        query.parameters(request, ())
+        name = clean_text(request.match_info["name"], limit=40) or ""
+        number = query.number(request.match_info["id"])
+        try:
+            return answer(await sources.capture(self.pool, self.configured.senders(), name, number))
+        except NotFound as error:
+            raise Refused(404, str(error)) from None
+
     async def destinations(self, request: web.Request) -> web.Response:
         query.parameters(request, ())
         return answer(await sources.destinations(self.pool, self.configured.destinations()))

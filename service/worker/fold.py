@@ -1,7 +1,7 @@
 """Owed events come in; subjects move to their lawful state and syncs become owed, in one commit."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -9,22 +9,23 @@ from uuid import UUID
 import structlog
 
 from service import telemetry, tracing
-from service.domain import law, routing
+from service.domain import names
 from service.domain.errors import StoreUnavailable
-from service.domain.events import Event, Fate, Outcome, Subject
-from service.domain.law import Folded, State
-from service.domain.lifecycle import overall
-from service.domain.lifecycles import LIFECYCLES
-from service.domain.routing import Route
+from service.domain.names import Name
 from service.domain.verdict import DeadLetter, Reason
-from service.store import dead_letters, outbox, subjects, syncs
-from service.store import events as store_events
+from service.store import dead_letters, folding, outbox
+from service.store.folding import SubjectsMoved, Taken
 from service.store.outbox import Entry
 from service.store.pool import Connection, Pool, transaction
-from service.store.subjects import Row, Saved, Step
-from service.store.syncs import Debt, Lease
+from service.store.syncs import Lease
+from service.store.writing import write
 from service.worker import roads
-from service.worker.roads import Move, Origin
+from service.worker.lives import NamesNeeded
+from service.worker.plan import Plan, begin
+from service.worker.roads import Origin
+from service.worker.rules import Rules
+from service.worker.seating import seat
+from service.worker.settle import settle, wait
 
 log = structlog.get_logger()
 
@@ -37,20 +38,8 @@ TRIAL = timedelta(seconds=10)
 """How long nobody else tries an entry that is folded alone, and how soon after a crash it is."""
 UPGRADE_PAUSE = timedelta(seconds=15)
 """How long events of a subject wait that a newer release has folded already."""
-
-
-@dataclass(slots=True)
-class Plan:
-    """Everything one fold will write."""
-
-    saved: list[Saved] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    outcomes: dict[UUID, tuple[Outcome, str]] = field(default_factory=dict)
-    dead: dict[UUID, DeadLetter] = field(default_factory=dict)
-    debts: list[Debt] = field(default_factory=list)
-    put_off: list[UUID] = field(default_factory=list)
-    moves: list[Move] = field(default_factory=list)
-    ends: list[roads.End] = field(default_factory=list)
+BEGINNINGS = 5
+"""Transactions one batch may begin, before it is left for later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +55,11 @@ class Held:
 
 
 class Fold:
-    """`routes` and `leases` (destination to lease time) may be swapped on reload."""
+    """`rules` may be swapped on a reload."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        routes: Sequence[Route],
-        *,
-        leases: Mapping[str, timedelta],
-        hand_on: Callable[[Held], None],
-    ) -> None:
+    def __init__(self, pool: Pool, rules: Rules, *, hand_on: Callable[[Held], None]) -> None:
         self._pool = pool
-        self.routes = routes
-        self.leases = leases
+        self.rules = rules
         self._hand_on = hand_on
         self._on_trial: UUID | None = None
 
@@ -141,133 +122,57 @@ class Fold:
                 await _put_off(tx, entry)
 
     async def _commit(self, event_ids: Sequence[UUID], *, alone: bool = False) -> Held:
+        """One transaction; it begins anew where it turns out that more must be locked first."""
+        needed: frozenset[Name] = frozenset()
+        for _ in range(BEGINNINGS):
+            try:
+                return await self._attempt(event_ids, alone=alone, needed=needed)
+            except NamesNeeded as missing:
+                needed |= missing.names
+            except SubjectsMoved:
+                continue
+        raise StoreUnavailable("The subjects of these events are moving; they are tried again.")
+
+    async def _attempt(
+        self, event_ids: Sequence[UUID], *, alone: bool, needed: Collection[Name]
+    ) -> Held:
+        """Four round trips at most, whatever the events are."""
         since = time.monotonic()
+        rules, plan = self.rules, Plan()
         async with transaction(self._pool) as tx:
-            entries = await outbox.take(tx, event_ids)
-            suspects = [entry.event_id for entry in entries if entry.solo and not alone]
-            owed = [entry.event_id for entry in entries if entry.event_id not in suspects]
+            taken = await folding.take(tx, event_ids, alone=alone, names=needed)
+            suspects = [entry.event_id for entry in taken.entries if entry.solo and not alone]
+            owed = [one.event_id for one in taken.entries if one.event_id not in suspects]
             if not owed:
                 return Held([], since, suspects)
-            plan = await self._plan(tx, await store_events.load(tx, owed))
-            await subjects.save(tx, plan.saved, steps=plan.steps)
-            await store_events.decide(tx, plan.outcomes)
-            await dead_letters.bury_events(tx, plan.dead)
-            leases = await syncs.owe(tx, plan.debts)
-            await outbox.postpone(tx, plan.put_off, delay=UPGRADE_PAUSE, crashed=False)
-            if alone:
-                await outbox.forgive(tx, plan.put_off)
-            await outbox.finish(tx, [one for one in owed if one not in plan.put_off])
+            await _decide(tx, plan, taken, rules, needed)
+            _finish(plan, owed, alone=alone)
+            leases = await write(tx, plan.writes)
         telemetry.FOLD_SECONDS.observe(time.monotonic() - since)
         roads.tell(plan.moves, plan.ends)
         return Held(leases, since, suspects, roads.origins(plan.moves))
 
-    async def _plan(self, tx: Connection, events: Sequence[Event]) -> Plan:
-        plan = Plan()
-        by_subject: dict[Subject, list[Event]] = {}
-        for event in events:
-            if (end := _end(event)) is not None:
-                _settle_unfolded(plan, event, end)
-            else:
-                assert event.subject is not None
-                by_subject.setdefault(event.subject, []).append(event)
-        rows = await subjects.lock(tx, by_subject)
-        for name in [name for name in by_subject if rows[name].law > law.LAW]:
-            plan.put_off += [event.id for event in by_subject.pop(name)]
-        advanced = {name: _advance(rows[name], news) for name, news in by_subject.items()}
-        stale = [name for name, folded in advanced.items() if folded is None]
-        refolded = await _refold(tx, stale, including=[event.id for event in events])
-        for name, news in by_subject.items():
-            folded = advanced[name] or refolded[name]
-            self._move(plan, rows[name], folded=folded, news=news)
-        return plan
 
-    def _move(self, plan: Plan, row: Row, *, folded: Folded, news: Sequence[Event]) -> None:
-        """Take one subject to its new state; a new version only if anything can be seen of it."""
-        state = folded.state
-        plan.outcomes |= {key: (said.outcome, said.reason) for key, said in folded.outcomes.items()}
-        before = State.from_json(row.state) if row.state is not None else State.empty()
-        lifecycle = LIFECYCLES[row.subject.lifecycle]
-        status = overall(lifecycle, state.lanes_view)
-        changed = (row.status, before.lanes_view, before.attributes_view) != (
-            status,
-            state.lanes_view,
-            state.attributes_view,
-        )
-        version = row.version + changed
-        owed_to = [name for name in routing.destinations(self.routes, news) if name in self.leases]
-        plan.moves.append(Move(row.subject, version, news, owed_to if changed else ()))
-        plan.saved.append(Saved(row.id, status, version, law.LAW, state.to_json()))
-        if changed:
-            plan.steps.append(
-                Step(
-                    subject_id=row.id,
-                    version=version,
-                    previous=row.status,
-                    status=status,
-                    lanes=state.lanes_view,
-                    occurred_at=state.last.occurred_at if state.last else None,
-                    event_ids=[event.id for event in news],
-                )
-            )
-            plan.debts += [Debt(row.id, name, version, self.leases[name]) for name in owed_to]
+async def _decide(
+    tx: Connection, plan: Plan, taken: Taken, rules: Rules, needed: Collection[Name]
+) -> None:
+    """Plan what becomes of the events that were taken."""
+    events = begin(plan, taken.events, rules)
+    if not events:
+        return
+    locked = {name for event in events for name in names.of(event.statement)} | set(needed)
+    named = {event.subject for event in events if event.subject is not None}
+    standing = await folding.stand(tx, named, names=locked)
+    seating = seat(standing, events, locked=locked)
+    plan.writes.put_off += seating.ahead
+    await settle(tx, plan, seating, rules)
+    wait(plan, seating, until=taken.at + rules.deadline)
 
 
-def _advance(row: Row, news: Sequence[Event]) -> Folded | None:
-    """The incremental form, where it may be used: the same law, and nothing out of order."""
-    if row.state is None:
-        return law.fold(LIFECYCLES[row.subject.lifecycle], news)
-    if row.law < law.LAW:
-        return None
-    return law.advance(LIFECYCLES[row.subject.lifecycle], State.from_json(row.state), news)
-
-
-async def _refold(
-    tx: Connection, stale: Sequence[Subject], *, including: Sequence[UUID]
-) -> dict[Subject, Folded]:
-    """The law itself, on every accepted event of the subjects."""
-    if not stale:
-        return {}
-    telemetry.REFOLDS.inc(len(stale))
-    everything: dict[Subject, list[Event]] = {name: [] for name in stale}
-    for event in await store_events.of_subjects(tx, stale, including=including):
-        assert event.subject is not None
-        everything[event.subject].append(event)
-    return {
-        name: law.fold(LIFECYCLES[name.lifecycle], events) for name, events in everything.items()
-    }
-
-
-DEAD_AT_ONCE: Mapping[Fate, Reason] = {
-    Fate.UNREADABLE: Reason.UNREADABLE,
-    Fate.UNMAPPED: Reason.UNMAPPED,
-    Fate.UNRESOLVED: Reason.UNRESOLVED_SUBJECT,
-}
-
-End = DeadLetter | str
-"""A dead letter, or the sentence that says why an event is ignored."""
-
-
-def _end(event: Event) -> End | None:
-    """Where an event ends without touching a subject; None when it is to be folded."""
-    said = event.statement
-    if said.fate is Fate.IGNORED:
-        return said.note
-    if said.fate is not Fate.FOLD:
-        return DeadLetter(DEAD_AT_ONCE[said.fate], said.note)
-    if said.ref is None:
-        return DeadLetter(Reason.UNRESOLVED_SUBJECT, "The event names no order.")
-    if said.lifecycle not in LIFECYCLES:
-        return DeadLetter(Reason.UNMAPPED, f"There is no lifecycle {said.lifecycle!r}.")
-    return None
-
-
-def _settle_unfolded(plan: Plan, event: Event, end: End) -> None:
-    if isinstance(end, DeadLetter):
-        plan.dead[event.id] = end
-        plan.ends.append(roads.End(event, end.reason))
-    else:
-        plan.outcomes[event.id] = (Outcome.IGNORED, end)
-        plan.ends.append(roads.End(event, Outcome.IGNORED))
+def _finish(plan: Plan, owed: Sequence[UUID], *, alone: bool) -> None:
+    put_off = set(plan.writes.put_off)
+    plan.writes.finished = [event_id for event_id in owed if event_id not in put_off]
+    plan.writes.pause, plan.writes.forgive = UPGRADE_PAUSE, alone
 
 
 async def _put_off(tx: Connection, entry: Entry) -> None:

@@ -14,16 +14,18 @@ import structlog
 from service import journal, supervisor, telemetry, tracing
 from service.domain import keys
 from service.domain.errors import StoreUnavailable
+from service.domain.routing import PRIORITIES
 from service.domain.verdict import DeadLetter, Done, Retry, Verdict
 from service.settings import Destination
 from service.store import events, syncs
 from service.store.ids import made_at
 from service.store.pool import Pool, transaction
-from service.store.syncs import Attempt, Delayed, Intent, Killed, Lease, Owed, Settled
+from service.store.syncs import CLASSES, Attempt, Delayed, Intent, Killed, Lease, Owed, Settled
 from service.worker import roads, sync
 from service.worker.crms.base import Answer, Change, Class, Crm
 from service.worker.fold import Held
 from service.worker.roads import Memory
+from service.worker.tickets import Ticket, Tickets
 
 log = structlog.get_logger()
 
@@ -31,14 +33,7 @@ POLL_BUSY = 0.2
 POLL_IDLE = 0.5
 RECORD_BATCH = 128
 STORE_PAUSE = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A lease waiting for room, and the monotonic time before it was taken."""
-
-    lease: Lease
-    since: float
+HIGH = (PRIORITIES["high"],)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +54,7 @@ class Pump:
         self.crm = crm
         self.memory = Memory()
         self._pool = pool
-        self._waiting: deque[Ticket] = deque()
+        self._waiting = Tickets()
         self._results: deque[Result] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._work = asyncio.Event()
@@ -68,9 +63,8 @@ class Pump:
         self._ended = asyncio.Event()
 
     def offer(self, leases: Sequence[Lease], *, since: float) -> None:
-        """Take fresh leases while there is room; the rest runs out and is found again."""
-        room = self.rule.window - len(self._waiting)
-        self._waiting.extend(Ticket(lease, since) for lease in leases[: max(room, 0)])
+        """Take fresh leases while there is room, the urgent ones first in any case."""
+        self._waiting.add(leases, since=since, limit=self.rule.window)
         self._work.set()
 
     async def find(self, stop: asyncio.Event) -> None:
@@ -78,26 +72,40 @@ class Pump:
         watch = asyncio.create_task(_set_when(stop, self._again))
         while not stop.is_set():
             supervisor.beat()
-            found = 0
             self._again.clear()
-            room = min(self.rule.window - len(self._waiting), self.rule.concurrency * 4)
-            if room > 0 and len(self._waiting) < self.rule.concurrency:
-                found = await self._claim(room)
+            most = self.rule.concurrency * 4
+            if len(self._waiting) < min(self.rule.concurrency, self.rule.window):
+                found = await self._claim(min(self.rule.window - len(self._waiting), most))
+            else:
+                found = await self._claim(most, classes=HIGH)
+                await self._hurry()
             if not stop.is_set():
                 await _pause(self._again, POLL_BUSY if found else POLL_IDLE)
         watch.cancel()
 
-    async def _claim(self, room: int) -> int:
+    async def _claim(self, room: int, *, classes: Sequence[int] = CLASSES) -> int:
         since = time.monotonic()
         try:
             async with transaction(self._pool) as tx:
                 leases = await syncs.claim(
-                    tx, self.rule.name, limit=room, lease=sync.lease_time(self.rule)
+                    tx,
+                    self.rule.name,
+                    limit=room,
+                    lease=sync.lease_time(self.rule),
+                    classes=classes,
                 )
         except StoreUnavailable:
             return 0
         self.offer(leases, since=since)
         return len(leases)
+
+    async def _hurry(self) -> None:
+        """What turned out to be urgent while it waited here goes to the front."""
+        subjects = self._waiting.later_than(HIGH[-1])
+        with suppress(StoreUnavailable):
+            async with transaction(self._pool) as tx:
+                found = await syncs.urgent(tx, self.rule.name, subjects, classes=HIGH)
+            self._waiting.hurry(found)
 
     async def start(self, stop: asyncio.Event) -> None:
         """Start calls as room appears; on stop give back what was not started."""
@@ -107,7 +115,7 @@ class Pump:
             while not stop.is_set():
                 supervisor.beat()
                 room = self.rule.concurrency - len(self._calls)
-                batch = self._take(room)
+                batch = self._waiting.take(room)
                 if batch:
                     await self._launch(batch)
                 else:
@@ -122,13 +130,6 @@ class Pump:
         if self._calls:
             await asyncio.wait(self._calls)
         self._ended.set()
-
-    def _take(self, room: int) -> dict[int, Ticket]:
-        batch: dict[int, Ticket] = {}
-        while self._waiting and len(batch) < room:
-            ticket = self._waiting.popleft()
-            batch[ticket.lease.subject_id] = ticket
-        return dict(sorted(batch.items()))
 
     async def _launch(self, batch: Mapping[int, Ticket]) -> None:
         """Store the intents of a batch, then call; a lease that no longer holds is dropped."""
@@ -149,7 +150,7 @@ class Pump:
                 )
         except StoreUnavailable as error:
             log.warning("sync_start_failed", destination=self.rule.name, error=str(error))
-            self._waiting.extendleft(batch.values())
+            self._waiting.put_back(batch.values())
             await asyncio.sleep(STORE_PAUSE)
             return
         for one in owed:
@@ -273,8 +274,7 @@ class Pump:
         return roads.row(owed, key, self.memory.requests(owed), **more)
 
     async def _give_back(self) -> None:
-        leases = [ticket.lease for ticket in self._waiting]
-        self._waiting.clear()
+        leases = self._waiting.clear()
         try:
             async with transaction(self._pool) as tx:
                 await syncs.hold(tx, leases, destination=self.rule.name)

@@ -1,72 +1,79 @@
-"""Subjects that lost an event come in; they move to the state of those that remain."""
+"""Subjects that changed without a new event come in; they move to the state they should have."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from service.domain import law
-from service.domain.events import Event, Subject
-from service.domain.law import State
-from service.domain.lifecycle import overall
-from service.domain.lifecycles import LIFECYCLES
-from service.store import events, subjects, syncs
+from service import telemetry
+from service.domain import names, routing
+from service.domain.names import Book, Name
+from service.domain.routing import PRIORITIES
+from service.store import aliases, folding, writing
+from service.store.folding import History
 from service.store.pool import Connection
-from service.store.subjects import Row, Saved, Step
-from service.store.syncs import Debt
+from service.store.subjects import Row
+from service.store.writing import Writes
+from service.worker import lives, steps
+from service.worker.lives import Case, Life, NamesNeeded
+from service.worker.rules import Rules
+from service.worker.steps import Change
+
+__all__ = ["Rules", "refold"]
 
 
-async def refold(tx: Connection, rows: Sequence[Row], *, because: Sequence[UUID]) -> None:
-    """Apply the law to what is left of locked subjects; tell every destination that knows them.
+async def refold(
+    tx: Connection,
+    rows: Sequence[Row],
+    *,
+    rules: Rules,
+    because: Sequence[UUID] = (),
+    cause: str = "",
+    above: int | None = None,
+) -> None:
+    """Apply the law to all that locked subjects are folded from; tell whoever should know them.
 
-    `because` names the events that were taken away. What becomes owed is due at once, for any
-    worker.
+    `because` names the events that led to it, `cause` says what else did. What becomes owed is due
+    at once, for any worker. With `above` each becomes a version beyond that.
     """
-    remaining: dict[Subject, list[Event]] = {row.subject: [] for row in rows}
-    for event in await events.of_subjects(tx, remaining, including=[]):
-        assert event.subject is not None
-        remaining[event.subject].append(event)
-    moved: dict[int, int] = {}
+    if not rows:
+        return
+    telemetry.REFOLDS.inc(len(rows))
+    found = await folding.histories(tx, [row.id for row in rows])
+    lived, before = await _live(tx, rows, found, rules)
+    writes = Writes()
+    after = before
     for row in rows:
-        folded = law.fold(LIFECYCLES[row.subject.lifecycle], remaining[row.subject])
-        step = _step(row, folded.state, because)
-        version = step.version if step else row.version
-        status = step.status if step else row.status
-        saved = Saved(row.id, status, version, law.LAW, folded.state.to_json())
-        await subjects.save(tx, [saved], steps=[step] if step else [])
-        await events.decide(
-            tx, {key: (said.outcome, said.reason) for key, said in folded.outcomes.items()}
-        )
-        if step:
-            moved[row.id] = version
-    await _owe(tx, moved)
+        life = lived[row.id]
+        lifecycle = rules.lifecycles[row.subject.lifecycle]
+        made = steps.change(lifecycle, row, life.folded.state, above=above)
+        steps.write(writes, made, life.folded, event_ids=because, cause=cause)
+        everybody = dict.fromkeys([*rules.leases, *found[row.id].destinations])
+        writes.debts += steps.debts(made, known(rules, found[row.id], life, made), everybody)
+        writes.orphaned |= life.left
+        writes.unclaimed |= life.unclaimed.keys()
+        after = names.without(after, set(life.unclaimed.values()))
+    writes.released = names.released(names.changed(before, after))
+    await writing.write(tx, writes)
 
 
-def _step(row: Row, state: State, because: Sequence[UUID]) -> Step | None:
-    """The new version, if anything can be seen of it."""
-    before = State.from_json(row.state) if row.state is not None else State.empty()
-    status = overall(LIFECYCLES[row.subject.lifecycle], state.lanes_view)
-    if (row.status, before.lanes_view, before.attributes_view) == (
-        status,
-        state.lanes_view,
-        state.attributes_view,
-    ):
-        return None
-    return Step(
-        subject_id=row.id,
-        version=row.version + 1,
-        previous=row.status,
-        status=status,
-        lanes=state.lanes_view,
-        occurred_at=state.last.occurred_at if state.last else None,
-        event_ids=because,
-    )
+def known(rules: Rules, history: History, life: Life, made: Change) -> dict[str, int]:
+    """Who knows a subject already, and whom the routes name now; with the best priority."""
+    standing = routing.standing(rules.routes, life.events, made.view)
+    return {**dict.fromkeys(history.destinations, PRIORITIES["normal"]), **standing}
 
 
-async def _owe(tx: Connection, versions: dict[int, int]) -> None:
-    known = await syncs.of_subjects(tx, list(versions))
-    leases = await syncs.owe(
-        tx, [Debt(each, name, versions[each], timedelta(0)) for each, name in known]
-    )
-    for name in sorted({lease.destination for lease in leases}):
-        mine = [lease for lease in leases if lease.destination == name]
-        await syncs.release(tx, mine, destination=name)
+async def _live(
+    tx: Connection, rows: Sequence[Row], found: Mapping[int, History], rules: Rules
+) -> tuple[dict[int, Life], Book]:
+    """Fold each subject, reading what is claimed on names where that matters."""
+    book: Book = {}
+    cases = {row.id: Case(rules.lifecycles[row.subject.lifecycle], found[row.id]) for row in rows}
+    while True:
+        try:
+            return lives.live_all(cases, book), book
+        except NamesNeeded as missing:
+            book = {**book, **await _read_late(tx, missing.names)}
+
+
+async def _read_late(tx: Connection, needed: frozenset[Name]) -> Book:
+    await aliases.lock_late(tx, needed)
+    return await aliases.book(tx, needed)

@@ -27,6 +27,8 @@ PATH = Path(__file__).parents[2] / "openapi.yaml"
 DESCRIPTION: dict[str, Any] = yaml.safe_load(PATH.read_text("utf-8"))
 PUBLIC, INTERNAL = ":8080", ":8081"
 
+TRACKING = {"type": "tracking:cdek", "value": "123"}
+
 CATCH_ALL = "/webhooks{rest}"
 """Not an address of ours: it turns what would be a 404 under /webhooks into a 401."""
 
@@ -114,6 +116,13 @@ async def _fill(dsn: str) -> None:
         await rows.attempt(tx, subject, version=3)
         await rows.tally(tx, refused=1)
         await rows.refusal(tx, source="unknown")
+        await rows.capture(tx)
+        waits = await rows.event(tx, "waiting", ref=None, details={"aliases": [TRACKING]})
+        await rows.waiting(tx, waits, **TRACKING)
+        await rows.alias(tx, subject, **TRACKING)
+        await rows.correction(tx, subject)
+        await rows.anomaly(tx, event_id=waits, subject_id=subject)
+        await rows.subject(tx, ref="1002", merged_into=subject, flags=["shipped_unpaid"])
 
 
 @pytest.mark.postgres

@@ -18,6 +18,7 @@ from service.store.acceptance import Arrival, accept
 from service.store.ids import new_id
 from service.store.pool import Pool
 from service.worker.fold import Fold, Held
+from service.worker.rules import Rules
 from tests import make
 
 pytestmark = pytest.mark.postgres
@@ -44,7 +45,8 @@ async def accepted(db: Pool, *events: Event) -> list[UUID]:
 
 def folder(db: Pool, held: list[Held] | None = None, routes: Sequence[Route] = TO_CRM) -> Fold:
     keep = held if held is not None else []
-    return Fold(db, routes, leases={"crm": timedelta(seconds=30)}, hand_on=keep.append)
+    rules = Rules(routes=routes, leases={"crm": timedelta(seconds=30)})
+    return Fold(db, rules, hand_on=keep.append)
 
 
 async def one(db: Pool, query: str, *values: Any) -> Any:

@@ -1,15 +1,21 @@
 """The gauges on a real PostgreSQL count what there is, up to a cap, and nothing that is gone."""
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
+from service.domain.lifecycles import LIFECYCLES
 from service.ops import gauges
+from service.ops.gauges import Labels
+from service.settings.models import BrokerSettings, Server, Settings, Store
 from service.store import gauges as counted
 from service.store import partitions, pool
 from service.store.ids import new_id
 from service.store.pool import Pool
+from tests import rows
 from tests.owed import owe
 
 pytestmark = pytest.mark.postgres
@@ -57,8 +63,8 @@ async def sync(db: Pool, destination: str, state: str, *subjects: int) -> None:
         )
 
 
-async def look(db: Pool, destinations: Sequence[str] = ("crm", "wms")) -> None:
-    await gauges.look_at_tables(db, destinations)
+async def look(db: Pool, destinations: Sequence[str] = ("crm", "wms"), **more: Any) -> None:
+    await gauges.look_at_tables(db, Labels(destinations, **more))
 
 
 async def test_what_is_owed_to_the_fold_is_counted_by_priority(db: Pool) -> None:
@@ -115,6 +121,81 @@ async def test_days_with_partitions_are_counted_by_what_stands_there(db: Pool) -
     assert 7 == sample("partition_days_ahead")
 
 
+async def test_look_ups_that_are_owed_are_counted_by_source_and_age(db: Pool) -> None:
+    async with pool.session(db) as connection:
+        for source, minutes in (("shop", 5), ("shop", 1), ("gone", 9)):
+            await connection.execute(
+                "INSERT INTO owed_lookups (event_id, source, owed_since)"
+                " VALUES ($1, $2, now() - $3 * interval '1 min')",
+                *(new_id(), source, minutes),
+            )
+    await look(db, sources=["shop", "courier"])
+    oldest = sample("lookups_oldest_seconds", source="shop")
+    assert 2 == sample("lookups_owed", source="shop")
+    assert oldest is not None
+    assert 300 <= oldest < 330
+    assert (0, 0) == tuple(
+        sample(f"lookups_{each}", source="courier") for each in ("owed", "oldest_seconds")
+    )
+    assert sample("lookups_owed", source="gone") is None
+
+
+async def test_anomalies_that_go_on_are_counted_by_kind_and_source(db: Pool) -> None:
+    async with pool.session(db) as connection:
+        for kind, source, ended in (
+            ("key_conflict", "shop", False),
+            ("key_conflict", "shop", False),
+            ("key_conflict", "shop", True),
+            ("alias_conflict", "courier", False),
+            ("silence", "gone", False),
+        ):
+            await connection.execute(
+                "INSERT INTO anomalies (id, kind, source, detail, ended_at)"
+                " VALUES ($1, $2, $3, '', CASE WHEN $4 THEN now() END)",
+                *(new_id(), kind, source, ended),
+            )
+    await look(db, sources=["shop", "courier"])
+    assert 2 == sample("anomalies_open", kind="key_conflict", source="shop")
+    assert 0 == sample("anomalies_open", kind="silence", source="shop")
+    assert 1 == sample("anomalies_open", kind="alias_conflict", source="courier")
+    assert sample("anomalies_open", kind="silence", source="gone") is None
+    await look(db)
+    assert sample("anomalies_open", kind="key_conflict", source="shop") is None
+
+
+async def test_words_that_nothing_maps_are_counted_by_source(db: Pool) -> None:
+    async with pool.session(db) as connection:
+        for source, reason in (("shop", "unmapped"), ("shop", "unmapped"), ("shop", "unreadable")):
+            event_id = await rows.event(connection, source=source, dedupe_key=str(new_id()))
+            await rows.letter(connection, kind="event", event_id=event_id, reason=reason)
+    await look(db, sources=["shop", "courier"])
+    assert 2 == sample("unmapped_open", source="shop")
+    assert 0 == sample("unmapped_open", source="courier")
+
+
+async def test_subjects_that_contradict_themselves_are_counted_by_flag(db: Pool) -> None:
+    async with pool.session(db) as connection:
+        one = await rows.subject(connection, ref="1", flags=["shipped_unpaid", "unheard_of"])
+        await rows.subject(connection, ref="2", flags=["shipped_unpaid"])
+        await rows.subject(connection, ref="3", flags=["shipped_unpaid"], merged_into=one)
+        await rows.subject(connection, ref="4")
+    await look(db, flags=["shipped_unpaid", "returned_unshipped"])
+    assert 2 == sample("subjects_flagged", flag="shipped_unpaid")
+    assert 0 == sample("subjects_flagged", flag="returned_unshipped")
+    assert sample("subjects_flagged", flag="unheard_of") is None
+
+
+def test_the_labels_are_what_the_configuration_names(tmp_path: Path) -> None:
+    server = Server(data_dir=tmp_path)
+    made = Settings(
+        server=server, store=Store(url="embedded"), broker=BrokerSettings(url="embedded")
+    )
+    labels = Labels.of(made)
+    assert ([], []) == (list(labels.sources), list(labels.destinations))
+    assert {alarm.flag for alarm in LIFECYCLES["order"].alarms} <= set(labels.flags)
+    assert list(labels.flags) == sorted(set(labels.flags))
+
+
 async def test_a_plan_walks_indexes_and_no_table(db: Pool) -> None:
     """Each is read every ten seconds, whatever has piled up."""
     async with pool.session(db) as connection:
@@ -124,6 +205,9 @@ async def test_a_plan_walks_indexes_and_no_table(db: Pool) -> None:
             await connection.fetch(f"EXPLAIN {counted.SQL['dead_events']}", ["unmapped"], 10),
             await connection.fetch(f"EXPLAIN {counted.SQL['dead_syncs']}", ["crm"], ["gone"], 10),
             await connection.fetch(f"EXPLAIN {counted.SQL['outbox']}", [5], 10),
+            await connection.fetch(f"EXPLAIN {counted.SQL['anomalies']}", ["silence"], ["x"], 10),
+            await connection.fetch(f"EXPLAIN {counted.SQL['flagged']}", ["x"], 10),
+            await connection.fetch(f"EXPLAIN {counted.SQL['unmapped']}", ["x"], 10),
         ]
     for plan in plans:
         text = "\n".join(row[0] for row in plan)

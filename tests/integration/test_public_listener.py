@@ -181,6 +181,25 @@ async def test_several_processes_may_share_a_port() -> None:
             assert url == again
 
 
+@pytest.mark.parametrize(
+    ("public_url", "expected"),
+    [
+        ("https://hooks.example.com", "https://hooks.example.com/webhooks/shop/a%20b?x=%7E"),
+        ("https://hooks.example.com/", "https://hooks.example.com/webhooks/shop/a%20b?x=%7E"),
+        (None, ""),
+    ],
+)
+async def test_a_request_knows_the_address_its_sender_posted_to(
+    public_url: str | None, expected: str
+) -> None:
+    desk, server = Desk(), Server(data_dir=Path("unused"), public_url=public_url)
+    app = public_app(desk, server, lambda: datetime.now(UTC))
+    async with listening(app, Address("127.0.0.1", 0), name="public") as url:
+        asked = post(BODY, path="/webhooks/shop/a%20b?x=%7E")
+        await reception.Reception(url, desk).say(asked)
+    assert [expected] == [request.url for request in desk.taken]
+
+
 async def test_a_bound_socket_may_be_handed_in() -> None:
     app = public_app(Desk(), Server(data_dir=Path("unused")), lambda: datetime.now(UTC))
     with socket.create_server(("127.0.0.1", 0)) as bound:

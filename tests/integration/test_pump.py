@@ -4,12 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from service.domain.routing import Route
+from service.domain.events import Event
+from service.domain.routing import PRIORITIES, Condition, Route
 from service.ops import ledger
 from service.settings import Destination, RetryRule
 from service.store import outbox, partitions, pool, syncs
@@ -19,7 +20,9 @@ from service.store.pool import Pool
 from service.worker.crms.base import Answer, Change, Class
 from service.worker.fold import Fold
 from service.worker.pump import Pump, hand_on
+from service.worker.rules import Rules
 from tests import make
+from tests import rows as make_rows
 
 pytestmark = pytest.mark.postgres
 
@@ -32,7 +35,17 @@ RULE = Destination(
     timeout=timedelta(seconds=1),
     retry=RetryRule(first=timedelta(milliseconds=100), max=timedelta(seconds=1), max_attempts=4),
 )
-TO_CRM = [Route(["*"], ["order.*"], ["crm"])]
+TO_CRM = [
+    Route(["*"], ["order.*"], ["crm"]),
+    Route(
+        ["*"],
+        ["order.*"],
+        ["crm"],
+        when=Condition.of("attributes.vip"),
+        priority=PRIORITIES["high"],
+    ),
+]
+BACKLOG = 300
 
 
 class Crm:
@@ -76,7 +89,8 @@ class Station:
         self.pump = Pump(rule, crm, pool=db)
         self.pumps: Mapping[str, Pump] = {"crm": self.pump}
         lease = {"crm": timedelta(seconds=12)}
-        self.fold = Fold(db, TO_CRM, leases=lease, hand_on=hand_on(self.pumps))
+        rules = Rules(routes=TO_CRM, leases=lease)
+        self.fold = Fold(db, rules, hand_on=hand_on(self.pumps))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Station"]:
@@ -258,6 +272,105 @@ def _busy(crm: Crm, level: int) -> Callable[[], Awaitable[bool]]:
         return crm.busiest >= level
 
     return check
+
+
+def backlog(count: int = BACKLOG) -> list[Event]:
+    return [make.event(ref=f"o{number}") for number in range(count)]
+
+
+def place(crm: Crm, ref: str) -> int:
+    """How many had their effect before it; the first four were under way, the next are a batch."""
+    return [call.subject.ref for call in crm.calls].index(ref)
+
+
+async def test_a_vip_overtakes_the_backlog_of_its_worker(db: Pool) -> None:
+    """The CRM is slow: four calls are under way, the others wait in this process."""
+    crm = Crm()
+    crm.gate.clear()
+    async with Station(db, crm).running() as station:
+        await station.happen(*backlog())
+        await until(_busy(crm, 4))
+        await station.happen(make.event(ref="vip", attributes={"vip": True}))
+        crm.gate.set()
+        await until_states(db, ("synced", BACKLOG + 1))
+    assert place(crm, "vip") < 8
+    assert BACKLOG + 1 == len(crm.calls)
+
+
+async def test_an_order_that_turns_out_to_be_a_vips_overtakes_while_it_waits(db: Pool) -> None:
+    crm = Crm()
+    crm.gate.clear()
+    async with Station(db, crm).running() as station:
+        await station.happen(*backlog())
+        await until(_busy(crm, 4))
+        last = list(station.pump._waiting)[-1].lease.subject_id  # noqa: SLF001
+        ((ref,),) = await rows(db, f"SELECT ref FROM subjects WHERE id = {last}")
+        told = make.event(ref=ref, lane=None, status=None, attributes={"vip": True})
+        await station.happen(told)
+        await until(_first_in_line(station.pump, last))
+        crm.gate.set()
+        await until_states(db, ("synced", BACKLOG))
+    assert place(crm, ref) < 8
+    assert 1 == len([call for call in crm.calls if call.subject.ref == ref])
+
+
+def _first_in_line(pump: Pump, subject_id: int) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        first = next(iter(pump._waiting), None)  # noqa: SLF001
+        return first is not None and first.lease.subject_id == subject_id
+
+    return check
+
+
+async def test_a_vip_that_is_due_in_the_database_overtakes_what_waits_here(db: Pool) -> None:
+    """Another worker owed it and died; this one has a backlog of its own."""
+    crm = Crm()
+    crm.gate.clear()
+    await Station(db, Crm()).happen(make.event(ref="vip", attributes={"vip": True}))
+    await rows(db, "UPDATE syncs SET due_at = now() + interval '1 hour' RETURNING 1")
+    async with Station(db, crm).running() as station:
+        await station.happen(*backlog())
+        await until(_busy(crm, 4))
+        await rows(db, "UPDATE syncs SET due_at = now() WHERE priority = 1 RETURNING 1")
+        ((vip,),) = await rows(db, "SELECT subject_id FROM syncs WHERE priority = 1")
+        await until(_first_in_line(station.pump, vip))
+        crm.gate.set()
+        await until_states(db, ("synced", BACKLOG + 1))
+    assert place(crm, "vip") < 8
+
+
+async def test_a_full_window_still_has_room_for_a_vip(db: Pool) -> None:
+    crm = Crm()
+    crm.gate.clear()
+    rule = RULE.model_copy(update={"window": 8})
+    async with Station(db, crm, rule).running() as station:
+        await station.happen(*backlog(20)[:4])
+        await until(_busy(crm, 4))
+        await station.happen(*backlog(20)[4:])
+        await station.happen(make.event(ref="vip", attributes={"vip": True}))
+        assert [1, *[5] * 7] == [one.lease.priority for one in station.pump._waiting]  # noqa: SLF001
+        await rows(db, "UPDATE syncs SET due_at = now() WHERE intent_version IS NULL RETURNING 1")
+        crm.gate.set()
+        await until_states(db, ("synced", 21))
+    assert place(crm, "vip") < 8
+
+
+async def test_the_urgent_are_claimed_first_and_the_low_last(db: Pool) -> None:
+    async with pool.session(db) as connection:
+        for number, priority in enumerate((9, 5, 1, 5, 1)):
+            subject = await make_rows.subject(connection, ref=f"o{number}")
+            due = datetime.now(UTC) - timedelta(minutes=10 - number)
+            await make_rows.sync(
+                connection, subject, state="pending", due_at=due, priority=priority
+            )
+    claimed = []
+    for limit, classes in ((1, syncs.CLASSES), (9, (1,)), (1, syncs.CLASSES), (9, syncs.CLASSES)):
+        async with pool.transaction(db) as tx:
+            leases = await syncs.claim(
+                tx, "crm", limit=limit, lease=timedelta(seconds=30), classes=classes
+            )
+        claimed.append([lease.priority for lease in leases])
+    assert [[1], [1], [5], [5, 9]] == [sorted(each) for each in claimed]
 
 
 async def test_a_lease_left_by_a_dead_worker_is_taken_over(db: Pool) -> None:

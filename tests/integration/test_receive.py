@@ -12,9 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.intake.group_commit import GroupCommit
+from service.intake.preset import Declared
 from service.intake.provider import RawRequest, Reply
 from service.intake.providers import registry
-from service.intake.providers.anyone.generic import Generic
 from service.intake.receive import Intake, Sender, Tallies
 from service.ops import ledger, schedule
 from service.sandbox import senders
@@ -267,12 +267,12 @@ async def test_the_answer_a_sender_demands_is_given_for_duplicates_too(db: Pool)
 
 
 async def test_a_provider_may_demand_another_refusal(db: Pool) -> None:
-    class Fragile(Generic):
+    class Fragile(Declared):
         refusal = 503
 
     async with opened(db) as door:
         known = door.intake.senders["shop"].provider
-        assert isinstance(known, Generic)
+        assert isinstance(known, Declared)
         parts = {each.name: getattr(known, each.name) for each in fields(known)}
         door.intake.senders = {"shop": Sender(SHOP, Fragile(**parts))}
         reply = await door.post("shop", paid(1), token="guess")

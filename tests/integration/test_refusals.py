@@ -12,7 +12,7 @@ import pytest
 
 from service.domain.errors import NotFound
 from service.intake.group_commit import GroupCommit
-from service.intake.provider import RawRequest
+from service.intake.provider import Forged, RawRequest
 from service.intake.providers import registry
 from service.intake.receive import Intake, Sender, Tallies
 from service.intake.refusals import MOST_SOURCES, Refusals, keeper
@@ -152,7 +152,7 @@ async def test_what_waits_is_bounded_and_kept_while_the_database_is_away(db: Poo
     waiting = Refusals()
     for number in range(MOST_SOURCES + 10):
         for _ in range(2):
-            waiting.note(f"s{number}", request(), reason="No.", skew=None, at=NOW)
+            waiting.note(f"s{number}", request(), Forged("No."), at=NOW)
     await db.close()
     stop = asyncio.Event()
     stop.set()
@@ -163,7 +163,7 @@ async def test_what_waits_is_bounded_and_kept_while_the_database_is_away(db: Poo
 async def test_a_reason_may_hold_any_text(db: Pool) -> None:
     waiting = Refusals()
     strange = request(("x-\udcff", "1"), ('a"b', "1"), ("back`tick", "1"))
-    waiting.note("wms", strange, reason="\0\ud800\x1b[2J" + "x" * 5000, skew=None, at=NOW)
+    waiting.note("wms", strange, Forged("\0\ud800\x1b[2J" + "x" * 5000), at=NOW)
     stop = asyncio.Event()
     stop.set()
     await keeper(db, waiting)(stop)

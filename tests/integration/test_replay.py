@@ -25,6 +25,7 @@ from service.store.ids import new_id
 from service.store.jobs import Job
 from service.store.pool import Pool
 from service.worker.fold import Fold
+from service.worker.rules import Rules
 
 pytestmark = pytest.mark.postgres
 
@@ -89,7 +90,8 @@ class Shop:
 
     async def fold(self) -> None:
         routes = [Route(["*"], ["order.*"], ["crm"])]
-        fold = Fold(self.db, routes, leases={"crm": timedelta(seconds=30)}, hand_on=lambda _: None)
+        rules = Rules(routes=routes, leases={"crm": timedelta(seconds=30)})
+        fold = Fold(self.db, rules, hand_on=lambda _: None)
         await fold.fold([row[0] for row in await self.rows("SELECT event_id FROM outbox")])
 
     async def replay(self, **said: Any) -> Job:
@@ -98,7 +100,7 @@ class Shop:
         job, _ = await replay.start(
             self.db, self.senders, order, actor="anna", rate=10_000, mine=True
         )
-        runner = Runner(self.db, {"replay": replay.step(lambda: self.senders)})
+        runner = Runner(self.db, {"replay": replay.step(lambda: self.senders, Rules)})
         while job.state == "running":
             taken = await runner._stride(job)  # noqa: SLF001  # between strides the ledger is read
             assert taken is not None
@@ -261,7 +263,7 @@ async def test_a_process_with_another_configuration_does_not_run_it(shop: Shop) 
     order = Order("shop")
     job, _ = await replay.start(shop.db, shop.senders, order, actor="anna", rate=1000, mine=True)
     shop.configure(statuses={"PACKED": "fulfillment.packed"})
-    runner = Runner(shop.db, {"replay": replay.step(lambda: shop.senders)})
+    runner = Runner(shop.db, {"replay": replay.step(lambda: shop.senders, Rules)})
     ended = await runner.carry(job, asyncio.Event())
     assert "failed" == ended.state
     assert "reload" in str(ended.error)
@@ -292,5 +294,5 @@ async def test_a_replay_beside_a_busy_fold_keeps_the_ledger_balanced(shop: Shop)
     totals = await shop.balanced()
     assert totals["accepted"] == totals["applied"] + totals.get("superseded", 0)
     assert "refunded" == (await shop.subjects())["1001"][0]
-    lanes = await shop.rows("SELECT state->'lanes'->'fulfillment'->>'status' FROM subjects")
+    lanes = await shop.rows("SELECT state->'lanes'->>'fulfillment' FROM subjects")
     assert [("shipped",)] == lanes

@@ -8,7 +8,7 @@ import pytest
 from service.domain.errors import Conflict
 from service.ops import ledger, restore
 from service.ops.restore import Restored
-from service.store import epoch, partitions, pool, subjects
+from service.store import epoch, folding, partitions, pool
 from service.store.ids import new_id
 from service.store.pool import Pool
 from tests import make, rows
@@ -108,7 +108,8 @@ async def test_a_lease_from_before_is_lost(db: Pool) -> None:
 
 async def test_subjects_without_a_state_get_no_step(db: Pool) -> None:
     async with pool.transaction(db) as tx:
-        await subjects.lock(tx, [make.event().subject or pytest.fail("it names an order")])
+        named = make.event().subject or pytest.fail("it names an order")
+        await folding.stand(tx, [named], names=[])
     done = await restored(db)
     assert [(done.epoch,)] == await table(db, "SELECT version FROM subjects")
     assert [] == await table(db, "SELECT * FROM transitions")

@@ -4,13 +4,15 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_origin
 
 import pytest
 from pydantic import TypeAdapter
 
-from service.settings import Destination, Known, Route, Settings, Source, load
+from service.settings import Known, Settings, load
 from service.settings.checks import LATER
-from service.settings.models import Model
+from service.settings.model import Model
+from service.settings.models import Document
 from service.settings.schema import alternatives, as_toml, fields, values
 from service.settings.secrets import References
 
@@ -47,24 +49,36 @@ def fitting(name: str) -> str:
 def tables() -> dict[str, type[Model]]:
     """Every table there is, by the heading it has in the page."""
     named: dict[str, type[Model]] = {}
-    for section, field in Settings.model_fields.items():
-        kind = field.annotation
-        match values(kind):
-            case type() as listed if issubclass(listed, Route):
-                named["[[routes]]"] = listed
-            case type() as listed if issubclass(listed, Source | Destination):
-                named |= dict(nested(f"{section}.NAME", listed))
-            case _:
-                (inner,) = alternatives(kind)
-                assert isinstance(inner, type)
-                assert issubclass(inner, Model)
-                named |= dict(nested(section, inner))
+    for section, field in Document.model_fields.items():
+        if fields(values(field.annotation)):
+            named |= dict(repeated(section, field.annotation, word="NAME"))
+        else:
+            (inner,) = alternatives(field.annotation)
+            assert isinstance(inner, type)
+            assert issubclass(inner, Model)
+            named |= dict(nested(section, inner))
     return named
+
+
+def repeated(path: str, kind: object, *, word: str) -> Iterator[tuple[str, type[Model]]]:
+    """Tables that a name or a place in a list tells apart."""
+    inner = values(kind)
+    assert isinstance(inner, type)
+    assert issubclass(inner, Model)
+    if any(get_origin(each) is tuple for each in alternatives(kind)):
+        yield f"[[{path}]]", inner
+    else:
+        yield from nested(f"{path}.{word}", inner)
+
+
+WORDS = {"lanes": "LANE", "statuses": "STATUS"}
 
 
 def nested(path: str, model: type[Model]) -> Iterator[tuple[str, type[Model]]]:
     yield f"[{path}]", model
     for key, field in model.model_fields.items():
+        if fields(values(field.annotation)):
+            yield from repeated(f"{path}.{key}", field.annotation, word=WORDS.get(key, "NAME"))
         inner = [each for each in alternatives(field.annotation) if fields(each)]
         for each in inner:
             assert isinstance(each, type)

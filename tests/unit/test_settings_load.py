@@ -320,12 +320,11 @@ def test_keys_of_generic_sources_are_refused_on_others(file: Path) -> None:
     assert [problem.where for problem in problems(file, text)] == [
         "sources.wms.verify",
         "sources.wms.status",
-        "sources.wms.statuses",
     ]
 
 
 def test_an_unknown_lifecycle_and_an_unknown_option_are_named(file: Path) -> None:
-    text = BASE + GENERIC + "subject.lifecycle = 'ticket'\noptions = { region = 'eu' }"
+    text = BASE + GENERIC + "subject.lifecycle = 'tickets'\noptions = { region = 'eu' }"
     assert [problem.where for problem in problems(file, text)] == [
         "sources.wms.subject.lifecycle",
         "sources.wms.options.region",
@@ -341,7 +340,6 @@ def test_an_unknown_lifecycle_and_an_unknown_option_are_named(file: Path) -> Non
         (CALLBACK + "objects = { ticket = {} }", "destinations.crm.objects"),
         ("[auth]\njwks_url = 'https://id.example.com/'", "auth.jwks_url"),
         (GENERIC + "format = 'csv'", "sources.wms.format"),
-        (GENERIC + "subject.aliases = { x = 'y' }", "sources.wms.subject.aliases"),
         ("[retention]\nkeys = '90d'", "retention.keys"),
     ],
 )
@@ -489,6 +487,23 @@ def test_plain_secrets_are_for_the_sandbox_only(file: Path) -> None:
     assert "sandbox" in only(file, text).what
     made = read(file, text.replace("[server]", "[server]\nsandbox = true"))
     assert (Secret.plain("hush"),) == made.sources["wms"].secrets
+
+
+def test_capture_mode_is_for_the_sandbox_only_and_needs_nothing_else(file: Path) -> None:
+    text = BASE + '[sources.wms]\nprovider = "generic"\nmode = "capture"\n'
+    problem = only(file, text)
+    assert ("sources.wms.mode", True) == (problem.where, "sandbox only" in problem.what)
+    made = read(file, text.replace("[server]", "[server]\nsandbox = true"))
+    assert "capture" == made.sources["wms"].mode
+
+
+def test_a_signed_id_and_its_header_belong_together(file: Path) -> None:
+    rule = '{ scheme = "hmac", header = "X-Sig", signed = "{id}.{body}" }'
+    text = BASE + GENERIC.replace('{ scheme = "bearer" }', rule)
+    assert "sources.wms.verify.signed" == only(file, text).where
+    assert read(file, text.replace(" }", ', id_header = "X-Id" }', 1))
+    loose = text.replace("{id}.", "").replace(" }", ', id_header = "X-Id" }', 1)
+    assert "sources.wms.verify.id_header" == only(file, loose).where
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ PURCHASE_ORDER = Lifecycle(
         ),
         Alarm(
             "billed_cancelled",
-            "The supplier bills an order that was cancelled or that he declined.",
+            "The supplier bills an order that was cancelled or that they declined.",
             when=(
                 any_of("supplier.cancelled", "supplier.declined"),
                 any_of(

@@ -1,4 +1,4 @@
-"""The lifecycle `return`: goods that a customer sends back, and what he gets for them."""
+"""The lifecycle `return`: goods that a customer sends back, and what they get for them."""
 
 from service.domain.lifecycle import Alarm, Lifecycle, Rule, Settlement
 from service.domain.lifecycles.shorthand import any_of, lane, lanes

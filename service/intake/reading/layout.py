@@ -33,6 +33,8 @@ class Says:
     told: Mapping[str, Told]
     ours: tuple[str, ...] = ()
     absent: str = ""
+    called: str = ""
+    """What people are told the word is, where its place would not tell them: `code of a scan`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,23 @@ class MoneyAt:
 
     kind: Literal["paid", "refunded", "charged_back"]
     amount: str
+    """Also an amount itself, in single quotes: `'0'` where a refund failed."""
     currency: str = ""
     """The place of its currency; or the currency itself, in single quotes."""
     id: str = ""
     spelling: Spelling = "major"
     when: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """Where the words stand that `when` speaks of, joined by colons; none: the code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where things stand in the requests of one kind of sender.
 
-    A place is `header:NAME`, `query:NAME`, `tail`, or a JMESPath into the item; where a request
-    carries several items, the whole document is under `root`.
+    A place is `header:NAME`, `query:NAME`, `tail`, `body:sha256` (which names events that have no
+    id), or a JMESPath into the item; where a request carries several items, the whole document is
+    under `root`.
     """
 
     title: str
@@ -65,6 +71,9 @@ class Layout:
     the whole body does."""
     form: Format = "json"
     items: str = ""
+    inner: tuple[str, ...] = ()
+    """Lists within each item, from outside in: their members are then the events, each with the
+    item around it under `up`."""
     when: str = ""
     zone: str = ""
     """The zone of times that carry none, where the source does not set one."""

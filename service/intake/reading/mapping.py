@@ -1,7 +1,7 @@
 """Reading what a sender wrote: bounded JSON and JMESPath in, clean canonical parts out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Self
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from service.domain import keys, moments
-from service.domain.events import AttributeValue, Fate, Statement
+from service.domain.events import Alias, AttributeValue, Fate, Statement
 from service.intake.provider import RawRequest
 from service.intake.reading.paths import JSON, Path
 from service.settings import Source
@@ -61,15 +61,11 @@ def name(value: JSON) -> str | None:
     A fraction is refused: JSON integers beyond 64 bits arrive as floats, and two such numbers
     may become one.
     """
-    match value:
-        case bool() | float():
-            return None
-        case int():
-            return str(value)
-        case str():
-            return keys.clean_text(value) if value.strip() else None
-        case _:
-            return None
+    if isinstance(value, str):
+        return keys.clean_text(value) if value.strip() else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None
 
 
 def attribute(value: JSON) -> AttributeValue | None:
@@ -119,25 +115,47 @@ class Named:
     ref: str | None
     scope: str = ""
     note: str = ""
+    aliases: tuple[Alias, ...] = ()
+    parcel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """A source's rule for finding the subject."""
+    """A source's rules for finding the subject, its other names and the parcel."""
 
     lifecycle: str
     scope: Path | None
-    ref: Path
+    ref: Path | None
     normalize: tuple[str, ...]
+    aliases: Mapping[str, Path]
+    parcel: Path | None
 
     @classmethod
-    def of(cls, source: Source, ref: str) -> Self:
+    def of(cls, source: Source, ref: str | None) -> Self:
+        """Take the source's rules; `ref` stands in where it sets none."""
         rule = source.subject
-        scope = Path.of(rule.scope) if rule.scope else None
-        return cls(rule.lifecycle, scope, Path.of(ref), rule.normalize)
+        return cls(
+            rule.lifecycle,
+            Path.of(rule.scope) if rule.scope else None,
+            Path.of(ref) if ref else None,
+            rule.normalize,
+            {kind: Path.of(place) for kind, place in rule.aliases.items()},
+            Path.of(rule.parcel) if rule.parcel else None,
+        )
 
     def find(self, document: JSON) -> Named:
-        found = self.ref.find(document)
+        named = self._referred(document)
+        if not self.aliases and self.parcel is None:
+            return named
+        parcel = name(self.parcel.find(document)) if self.parcel else None
+        return replace(named, aliases=self._aliases(document), parcel=parcel)
+
+    def _aliases(self, document: JSON) -> tuple[Alias, ...]:
+        found = ((kind, name(path.find(document))) for kind, path in self.aliases.items())
+        return tuple(Alias(kind, value) for kind, value in found if value)
+
+    def _referred(self, document: JSON) -> Named:
+        found = self.ref.find(document) if self.ref else None
         ref = name(found)
         for step in self.normalize if ref else ():
             ref = normal(ref or "", step)
@@ -155,7 +173,9 @@ class Naming:
         )
 
 
-def _nameless(what: str, found: JSON, path: Path) -> str:
+def _nameless(what: str, found: JSON, path: Path | None) -> str:
+    if path is None:
+        return f"names no {what}: nothing tells where its number is, and no other name was found."
     place = shown(path.expression)
     if found is None:
         return f"names no {what}: there is nothing at {place}."

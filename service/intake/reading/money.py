@@ -33,6 +33,8 @@ class Amount:
     currency: str = ""
     """The place of its currency, or the currency itself in single quotes; `minor` needs it."""
     spelling: Spelling = "major"
+    when: tuple[str, ...] = ()
+    """The codes for which it is read; none: all."""
 
 
 def amount(value: JSON, currency: str, spelling: Spelling) -> str | None:

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Self
 
+from service.domain import keys
 from service.domain.events import Alias, AttributeValue, Lookup, Money, Statement
 from service.intake.provider import RawRequest
 from service.intake.reading import bodies, mapping, telling
@@ -14,7 +16,6 @@ from service.intake.reading.money import amount, currency_code
 from service.intake.reading.paths import JSON, Path
 from service.intake.reading.telling import Happening, Meaning, Telling
 from service.settings import Source
-
 
 OWN_USER = "own_user"
 """The option that names the user we write as."""
@@ -32,20 +33,22 @@ class Place:
         kind, colon, name = expression.partition(":")
         if colon and kind in {"header", "query"}:
             return cls(kind, Path(name, _nothing))
-        if expression == "tail":
-            return cls("tail", Path("tail", _nothing))
+        if expression in {"tail", "body:sha256"}:
+            return cls(expression, Path(expression, _nothing))
         return cls("", Path.of(expression))
 
     def find(self, view: JSON, request: RawRequest) -> JSON:
+        if not self.kind:
+            return self.path.find(view)
         match self.kind:
             case "header":
                 return request.header(self.path.expression)
             case "query":
                 return request.parameter(self.path.expression)
-            case "tail":
-                return request.tail
+            case "body:sha256":
+                return keys.body_key(request.body)
             case _:
-                return self.path.find(view)
+                return request.tail
 
 
 def _nothing(_: JSON) -> JSON:
@@ -61,15 +64,22 @@ class Item:
     number: int | None
     """Its place in the request; None when the request is the one event."""
     places: Mapping[str, Place]
+    found: dict[str, JSON] = field(default_factory=dict)
+    """What stood at the places looked at so far; several amounts share a currency or a word."""
 
     def at(self, place: str) -> JSON:
-        return self.places[place].find(self.view, self.request) if place else None
+        if place not in self.found:
+            self.found[place] = self.places[place].find(self.view, self.request) if place else None
+        return self.found[place]
 
     def name(self, place: str) -> str | None:
         return mapping.name(self.at(place))
 
     def word(self, place: str) -> str | None:
         return mapping.word(self.at(place))
+
+    def words(self, places: Sequence[str]) -> str:
+        return ":".join(self.word(place) or "" for place in places)
 
     def flag(self, place: str) -> bool:
         return self.at(place) not in (None, False, "", "false")
@@ -88,9 +98,8 @@ class Reader:
     places: Mapping[str, Place]
     """Every place of the layout, by its expression."""
     facts: Mapping[str, Path]
-    statuses: Mapping[str, str]
-    """What the source's own configuration makes of a code; it outranks the layout."""
     own_user: str | None = None
+    inner: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, layout: Layout, source: Source) -> Self:
@@ -99,7 +108,8 @@ class Reader:
         items = Path.of(layout.items) if layout.items else None
         facts = telling.paths(layout.facts)
         own_user = mapping.name(source.options.get(OWN_USER))
-        return cls(layout, rules, items, places, facts, source.statuses, own_user)
+        inner = tuple(map(Path.of, layout.inner))
+        return cls(layout, rules, items, places, facts, own_user, inner)
 
     def read(self, request: RawRequest) -> Sequence[Statement]:
         """Find the statements; what cannot be read is one `unreadable`, or one for each item."""
@@ -120,8 +130,10 @@ class Reader:
         found = self.items.find(document)
         if not isinstance(found, list):
             raise Unreadable(f"There are no events at {shown(self.items.expression)}.")
+        for path in self.inner:
+            found = list(islice(_within(path, found), mapping.MAX_ITEMS + 1))
         if len(found) > mapping.MAX_ITEMS:
-            raise Unreadable(f"It carries {len(found)} events; the limit is {mapping.MAX_ITEMS}.")
+            raise Unreadable(f"It carries more than {mapping.MAX_ITEMS} events.")
         return [{**item, "root": document} if isinstance(item, dict) else item for item in found]
 
     def _read(self, view: JSON, request: RawRequest, number: int | None) -> Sequence[Statement]:
@@ -136,19 +148,18 @@ class Reader:
         return tuple(self._state(item, event, place) for place in range(len(self.layout.says)))
 
     def _state(self, item: Item, event: Happening, place: int) -> Statement:
-        said = self._mean(item, event.code, place)
+        said = self._mean(item, place)
         if place:
             # Money is told once, however many things one event says.
-            event = replace(event, key=f"{event.key}:{place}", money=())
+            event = replace(event, key=f"{event.key}:{place}", money=(), first=False)
         if said is telling.LOOK_UP:
             said, event = self._asked(item, event)
         return self.telling.state(said, event, item.request)
 
-    def _mean(self, item: Item, code: str, place: int) -> Meaning:
+    def _mean(self, item: Item, place: int) -> Meaning:
         if self.own_user is not None and item.word(self.layout.author) == self.own_user:
             return telling.ignored("It is our own write, told to us by the system we wrote it to.")
-        own = None if place else self.statuses.get(code)
-        return _meaning(own, code) if own else mean(self.layout.says[place], item)
+        return mean(self.layout.says[place], item)
 
     def happening(self, item: Item) -> Happening:
         """Read all but the meaning; raises Unreadable where the event cannot be named."""
@@ -161,7 +172,7 @@ class Reader:
             when=item.at(layout.when),
             facts=self.facts,
             told=item.view,
-            more=self._amounts(item),
+            more=self._amounts(item, code),
             reason=item.word(layout.reason) or "",
             parcel=item.name(layout.parcel),
             returns=item.flag(layout.returns),
@@ -189,9 +200,11 @@ class Reader:
         key = event.key if self.layout.key else f"{kind}:{found}:{stamp}"
         return telling.LOOK_UP, replace(event, key=key, lookup=Lookup(kind, found))
 
-    def _amounts(self, item: Item) -> dict[str, AttributeValue]:
+    def _amounts(self, item: Item, code: str) -> dict[str, AttributeValue]:
         found: dict[str, AttributeValue] = {}
         for label, each in self.layout.amounts.items():
+            if each.when and code not in each.when:
+                continue
             currency = item.currency(each.currency)
             value = amount(item.at(each.place), currency, each.spelling)
             if value is not None:
@@ -202,7 +215,8 @@ class Reader:
 
     def _money(self, item: Item, code: str) -> Iterator[Money]:
         for each in self.layout.money:
-            if each.when and code not in each.when:
+            said = item.words(each.words) if each.words else code
+            if each.when and said not in each.when:
                 continue
             currency = item.currency(each.currency)
             value = amount(item.at(each.amount), currency, each.spelling)
@@ -215,18 +229,26 @@ class Reader:
         return tuple(Alias(kind, name) for kind, name in found if name)
 
 
+def _within(path: Path, items: Sequence[JSON]) -> Iterator[JSON]:
+    """List the members of a list in each item; nothing to read is left where there is no list."""
+    for item in items:
+        found = path.find(item)
+        for each in found if isinstance(found, list) else [None]:
+            yield {**each, "up": item} if isinstance(each, dict) else each
+
+
 def mean(says: Says, item: Item) -> Meaning:
     """Tell what the word of an event means, or the words it leaves the decision to."""
-    place, table, absent = says.place, says.told, says.absent
-    word = item.word(place)
+    table, absent = says.told, says.absent
+    word, what = item.word(says.place), says.called or f"word at {says.place}"
     if word and says.ours and not word.startswith(says.ours) and _told(table, word) is None:
         return telling.ignored(f"{shown(word)} is not about what we follow.")
     while isinstance(told := _told(table, word), Branch):
-        place, table, absent = told.place, told.told, told.absent
-        word = item.word(place)
+        table, absent = told.told, told.absent
+        word, what = item.word(told.place), f"word at {told.place}"
     if told is None and word is None and absent:
         told = absent
-    return telling.unknown(word, f"word at {place}") if told is None else _meaning(told, word or "")
+    return telling.unknown(word, what) if told is None else telling.told(told, word or "")
 
 
 def _told(table: Mapping[str, Told], word: str | None) -> Told | None:
@@ -235,25 +257,11 @@ def _told(table: Mapping[str, Told], word: str | None) -> Told | None:
     return table.get(word) or table.get(word.upper())
 
 
-def _meaning(told: str, word: str) -> Meaning:
-    verb, _, why = told.partition(":")
-    match verb:
-        case "ignore":
-            why = why.strip() or "the source's own statuses ignore it"
-            return telling.ignored(f"{shown(word)}: {why}.")
-        case "facts":
-            return telling.FACTS
-        case "look up":
-            return telling.LOOK_UP
-        case _:
-            return Meaning(told)
-
-
 def _places(layout: Layout) -> Iterator[str]:
     """List every place a layout names; a currency in quotes is none."""
     singles = [layout.when, layout.parcel, layout.returns, layout.reason, layout.author]
     singles += [each.place for each in layout.amounts.values()]
-    singles += [place for each in layout.money for place in (each.amount, each.id)]
+    singles += [place for each in layout.money for place in (each.amount, each.id, *each.words)]
     currencies = [each.currency for each in layout.amounts.values()]
     currencies += [each.currency for each in layout.money]
     singles += [place for place in currencies if not place.startswith("'")]

@@ -46,6 +46,20 @@ def unmapped(why: str) -> Meaning:
     return Meaning(fate=Fate.UNMAPPED, note=why)
 
 
+def told(said: str, word: str) -> Meaning:
+    """Read a meaning as tables write it: `lane.status`, `facts`, `look up` or `ignore: why`."""
+    verb, _, why = said.partition(":")
+    match verb:
+        case "ignore":
+            return ignored(f"{shown(word)}: {why.strip() or 'the source leaves it out'}.")
+        case "facts":
+            return FACTS
+        case "look up":
+            return LOOK_UP
+        case _:
+            return Meaning(said)
+
+
 def unknown(word: str | None, what: str) -> Meaning:
     """A word of the sender that we should know; None where it is no word at all."""
     return unmapped(
@@ -68,6 +82,8 @@ class Happening:
     told: JSON = None
     more: Mapping[str, AttributeValue] = field(default_factory=dict)
     """Attributes that were worked out, as amounts are."""
+    first: bool = True
+    """Whether it is the first thing its event says; the source's own statuses speak of that."""
     reason: str = ""
     parcel: str | None = None
     returns: bool = False
@@ -84,8 +100,8 @@ class Telling:
     source: str
     naming: Naming
     dating: Dating
-    aliases: Mapping[str, Path]
-    """Other names of the subject, as the source's own configuration finds them."""
+    statuses: Mapping[str, str]
+    """What the source's own configuration makes of a code; it outranks what the provider knows."""
 
     @classmethod
     def of(cls, source: Source, ref: str, *, lifecycle: str = "", zone: str = "") -> Self:
@@ -93,51 +109,48 @@ class Telling:
         naming = Naming.of(source, source.subject.ref or ref)
         if lifecycle and "lifecycle" not in source.subject.model_fields_set:
             naming = replace(naming, lifecycle=lifecycle)
-        aliases = paths(source.subject.aliases)
-        return cls(source.name, naming, Dating.of(source, zone=zone), aliases)
+        dating = Dating.of(source, zone=zone)
+        return cls(source.name, naming, dating, source.statuses)
 
     def state(self, said: Meaning, event: Happening, request: RawRequest) -> Statement:
         """Make the statement; an event that names no order is a dead letter if it has a status."""
+        own = self.statuses.get(event.code) if event.first else None
+        said = told(own, event.code) if own else said
         lane, _, status = said.target.partition(".")
-        statement = Statement(
+        if said.fate is Fate.IGNORED:
+            return Statement(
+                dedupe_key=event.key,
+                lifecycle=self.naming.lifecycle,
+                lane=lane or None,
+                status=status or None,
+                code=event.code,
+                fate=said.fate,
+                note=said.note,
+            )
+        named = self.naming.find(event.subject)
+        when, untimed = self.dating.read(event.when, received_at=request.received_at)
+        facts, lost = mapping.attributes(event.facts or {}, event.told)
+        filled = Statement(
             dedupe_key=event.key,
             lifecycle=self.naming.lifecycle,
             lane=lane or None,
             status=status or None,
             code=event.code,
             fate=said.fate,
-            note=said.note,
-        )
-        if said.fate is Fate.IGNORED:
-            return statement
-        named = self.naming.find(event.subject)
-        filled = replace(statement, ref=named.ref, scope=named.scope)
-        return _settled(self._filled(filled, event, request), f"{event.code} {named.note}")
-
-    def _filled(self, said: Statement, event: Happening, request: RawRequest) -> Statement:
-        when, untimed = self.dating.read(event.when, received_at=request.received_at)
-        facts, lost = mapping.attributes(event.facts or {}, event.told)
-        return replace(
-            said,
+            ref=named.ref,
+            scope=named.scope,
             occurred_at=when,
             attributes={**facts, **event.more},
             note=mapping.sentences(said.note, untimed, lost),
             reason=event.reason,
-            parcel=event.parcel,
+            parcel=named.parcel or event.parcel,
             returns=event.returns,
-            aliases=self._names(event),
+            aliases=tuple(dict.fromkeys((*event.aliases, *named.aliases)))[:MAX_ALIASES],
             money=event.money,
             revokes=event.revokes,
             lookup=event.lookup,
         )
-
-    def _names(self, event: Happening) -> tuple[Alias, ...]:
-        own = (
-            Alias(kind, name)
-            for kind, path in self.aliases.items()
-            if (name := mapping.name(path.find(event.subject)))
-        )
-        return tuple(dict.fromkeys((*event.aliases, *own)))[:MAX_ALIASES]
+        return _settled(filled, f"{event.code} {named.note}")
 
 
 MAX_ALIASES = 16

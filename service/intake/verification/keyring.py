@@ -2,11 +2,30 @@
 
 import base64
 import binascii
+from collections.abc import Callable
+from typing import Literal, assert_never
 
 from service.domain.errors import ConfigurationError
 from service.settings import Source
 
 WHSEC = b"whsec_"
+Spelling = Literal["text", "base64", "hex", "whsec"]
+"""How a secret stands for the key: itself, or encoded; whsec: base64 behind `whsec_`."""
+
+
+def keys(source: Source, what: str, spelling: Spelling) -> tuple[bytes, ...]:
+    """Take the keys of a source, the newest first; `what` names its secrets to a person."""
+    match spelling:
+        case "text":
+            return plain(source, what)
+        case "base64":
+            return decoded(source, what)
+        case "whsec":
+            return decoded(source, what, prefix=WHSEC)
+        case "hex":
+            return _each(source, what, binascii.unhexlify, "hexadecimal")
+        case other:
+            assert_never(other)
 
 
 def plain(source: Source, what: str) -> tuple[bytes, ...]:
@@ -18,17 +37,31 @@ def plain(source: Source, what: str) -> tuple[bytes, ...]:
 
 def decoded(source: Source, what: str, *, prefix: bytes = b"") -> tuple[bytes, ...]:
     """Take the bytes behind base64, with or without the prefix and the padding."""
-    return tuple(_decoded(secret, source, what, prefix) for secret in plain(source, what))
+
+    def decode(secret: bytes) -> bytes:
+        encoded = secret.removeprefix(prefix).rstrip(b"=")
+        return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
+
+    return _each(source, what, decode, "base64")
 
 
-def _decoded(secret: bytes, source: Source, what: str, prefix: bytes) -> bytes:
-    encoded = secret.strip().removeprefix(prefix).rstrip(b"=")
+def _each(
+    source: Source, what: str, decode: Callable[[bytes], bytes], spelling: str
+) -> tuple[bytes, ...]:
+    return tuple(
+        _decoded(secret, decode) or _refuse(source, what, spelling)
+        for secret in plain(source, what)
+    )
+
+
+def _decoded(secret: bytes, decode: Callable[[bytes], bytes]) -> bytes:
     try:
-        key = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error:
-        key = b""
-    if not key:
-        raise ConfigurationError(
-            f"A secret of the source {source.name} is not base64; put {what} there as it stands."
-        )
-    return key
+        return decode(secret.strip())
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _refuse(source: Source, what: str, spelling: str) -> bytes:
+    raise ConfigurationError(
+        f"A secret of the source {source.name} is not {spelling}; put {what} there as it stands."
+    )

@@ -12,7 +12,19 @@ from typing import assert_never
 from urllib.parse import quote, unquote_plus
 
 from service.domain.errors import ConfigurationError
-from service.intake.provider import Forged, Genuine, RawRequest, parameters
+from service.domain.refusals import Cause
+from service.intake.provider import (
+    NO_KEYS,
+    Forged,
+    Genuine,
+    Guard,
+    Keys,
+    RawRequest,
+    parameters,
+)
+from service.intake.reading.paths import Path
+from service.intake.verification import keyring
+from service.intake.verification.enclosed import REDACTED, Enclosed, Where
 from service.intake.verification.signing import decoy, known, raw, single
 from service.settings import (
     BasicRule,
@@ -24,18 +36,117 @@ from service.settings import (
     UrlTokenRule,
 )
 
-REDACTED = "redacted"
-"""Stands where a secret stood, so that a replay finds the rest in its place."""
+
+@dataclass(frozen=True, slots=True)
+class HeaderSecret:
+    """A sender that shows a secret in a header of its own."""
+
+    header: str
+    prefix: str = ""
+    what: str = "the secret the sender shows"
+
+    @property
+    def summary(self) -> str:
+        return f"a secret in the header {self.header}"
+
+    def guard(self, source: Source) -> "Shared":
+        rule = HeaderRule(header=self.header, prefix=self.prefix)
+        return Shared(rule, keyring.plain(source, self.what))
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class Bearer:
+    """A sender that shows a secret as `Authorization: Bearer …`."""
+
+    what: str = "the bearer token the sender shows"
+
+    @property
+    def summary(self) -> str:
+        return "a bearer token"
+
+    def guard(self, source: Source) -> "Shared":
+        return Shared(BearerRule(), keyring.plain(source, self.what))
+
+
+@dataclass(frozen=True, slots=True)
+class Basic:
+    """A sender that shows a user and a password; a secret is `user:password`."""
+
+    what: str = "user:password"
+
+    @property
+    def summary(self) -> str:
+        return "user and password (HTTP basic)"
+
+    def guard(self, source: Source) -> "Shared":
+        return Shared(BasicRule(), keyring.plain(source, self.what))
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A sender that shows a secret in the query string."""
+
+    parameter: str
+    what: str = "the secret at the end of the URL"
+
+    @property
+    def summary(self) -> str:
+        return f"a secret in the query string ({self.parameter})"
+
+    def guard(self, source: Source) -> "Shared":
+        return Shared(QueryRule(parameter=self.parameter), keyring.plain(source, self.what))
+
+
+@dataclass(frozen=True, slots=True)
+class BodySecret:
+    """A sender that shows a secret within the body: in a field of a form, or at a place in JSON."""
+
+    where: Where
+    place: str
+    """The field as the form names it (`auth[token]`), or a JMESPath."""
+    also: tuple[str, ...] = ()
+    """Places of further secrets that are taken out of what is stored."""
+    what: str = "the secret the sender shows"
+
+    @property
+    def summary(self) -> str:
+        return f"a secret in the body ({self.place})"
+
+    def guard(self, source: Source) -> Enclosed:
+        place, *also = map(self._compiled, (self.place, *self.also))
+        return Enclosed(self.where, place, also, keyring.plain(source, self.what))
+
+    def _compiled(self, place: str) -> Path:
+        # A field's name is no JMESPath, and is compared as it stands.
+        return Path(place, lambda _: None) if self.where == "form" else Path.of(place)
+
+
+@dataclass(frozen=True, slots=True)
+class UrlToken:
+    """A sender that proves nothing itself: the end of the URL is the secret."""
+
+    @property
+    def summary(self) -> str:
+        return "token in the URL"
+
+    def guard(self, source: Source) -> "Shared":
+        return url_token(source)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared(Guard):
     """A configured secret and where the sender carries it."""
 
     rule: SharedRule
     secrets: Sequence[bytes] = field(repr=False)
 
-    def verify(self, request: RawRequest, *, now: datetime) -> Genuine | Forged:
+    def verify(
+        self,
+        request: RawRequest,
+        *,
+        now: datetime,
+        keys: Keys = NO_KEYS,  # noqa: ARG002  # none is fetched
+    ) -> Genuine | Forged:
         offered = offer(self.rule, request)
         if isinstance(offered, Forged):
             decoy(request, now=now)
@@ -43,7 +154,8 @@ class Shared:
         if known(self.secrets, offered):
             return Genuine()
         secret = _NAMES[self.rule.scheme]
-        return Forged(f"The {secret} is none of the {len(self.secrets)} configured.")
+        why = f"The {secret} is none of the {len(self.secrets)} configured."
+        return Forged(why, cause=Cause.WRONG_SECRET)
 
     def redact(self, request: RawRequest) -> RawRequest:
         """Take the secret out of everything that is stored or read further."""
@@ -53,11 +165,11 @@ class Shared:
             case HeaderRule(header=header):
                 return _without_header(request, header.lower())
             case QueryRule(parameter=parameter):
-                return replace(request, query=_hide(request.query, parameter))
+                return replace(request, query=_hide(request.query, parameter), url="")
             case UrlTokenRule():
                 tail = "/".join((REDACTED, *request.tail.split("/")[1:]))
                 head = "/".join(request.path.split("/")[:3])
-                return replace(request, tail=tail, path=f"{head}/{quote(tail)}")
+                return replace(request, tail=tail, path=f"{head}/{quote(tail)}", url="")
             case other:
                 assert_never(other)
 
@@ -92,7 +204,11 @@ def offer(rule: SharedRule, request: RawRequest) -> bytes | Forged:
             return _parameter(rule, request)
         case UrlTokenRule():
             token = request.tail.partition("/")[0]
-            return raw(token) if token else Forged("The URL ends without its token.")
+            return (
+                raw(token)
+                if token
+                else Forged("The URL ends without its token.", cause=Cause.MISSING)
+            )
         case other:
             assert_never(other)
 
@@ -117,7 +233,8 @@ def _header(rule: HeaderRule, request: RawRequest) -> bytes | Forged:
     if isinstance(header, Forged):
         return header
     if not header.startswith(rule.prefix):
-        return Forged(f"{rule.header} carries no secret that starts with `{rule.prefix}`.")
+        why = f"{rule.header} carries no secret that starts with `{rule.prefix}`."
+        return Forged(why, cause=Cause.MISSING)
     return raw(header.removeprefix(rule.prefix).strip())
 
 
@@ -125,12 +242,13 @@ def _parameter(rule: QueryRule, request: RawRequest) -> bytes | Forged:
     values = [value for key, value in parameters(request.query) if key == rule.parameter]
     match values:
         case []:
-            return Forged(f"The query string carries no {rule.parameter}.")
+            why = f"The query string carries no {rule.parameter}."
+            return Forged(why, cause=Cause.MISSING)
         case [value]:
             return raw(value)
         case _:
-            times = len(values)
-            return Forged(f"{rule.parameter} was sent {times} times; only once is safe.")
+            why = f"{rule.parameter} was sent {len(values)} times; only once is safe."
+            return Forged(why, cause=Cause.REPEATED)
 
 
 def _without_header(request: RawRequest, header: str) -> RawRequest:

@@ -7,11 +7,12 @@ the list (`v1a`, Ed25519) are passed over.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Self
+from datetime import datetime, timedelta
 
-from service.intake.provider import Forged, Genuine, RawRequest
+from service.domain.refusals import Cause
+from service.intake.provider import NO_KEYS, Forged, Genuine, Guard, Keys, RawRequest
 from service.intake.verification import keyring, signing
+from service.intake.verification.keyring import Spelling
 from service.settings import Source
 
 ID, STAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
@@ -19,18 +20,46 @@ SVIX = {"svix-id": ID, "svix-timestamp": STAMP, "svix-signature": SIGNATURE}
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class StandardWebhooks:
+    """A sender that signs by the specification; only how it hands out the secret may differ."""
+
+    what: str = "the endpoint's signing secret (whsec_…)"
+    key: Spelling = "whsec"
+    """text: the secret itself is the key, as with BigCommerce."""
+    bare: bool = False
+    """Whether a signature may come without its version `v1,`."""
+
+    @property
+    def summary(self) -> str:
+        return "Standard Webhooks"
+
+    def guard(self, source: Source) -> "Signature":
+        secrets = keyring.keys(source, self.what, self.key)
+        return Signature(
+            signing.Keyring(secrets, source.tolerance, encoding="base64"), bare=self.bare
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Signature(Guard):
     """Judges requests by the keys of one source."""
 
-    scheme: signing.Scheme
+    keyring: signing.Keyring
+    bare: bool = False
 
-    @classmethod
-    def of(cls, source: Source, what: str) -> Self:
-        secrets = keyring.decoded(source, what, prefix=keyring.WHSEC)
-        return cls(signing.Scheme(secrets, source.tolerance, encoding="base64"))
+    def verify(
+        self,
+        request: RawRequest,
+        *,
+        now: datetime,
+        keys: Keys = NO_KEYS,  # noqa: ARG002  # none is fetched
+    ) -> Genuine | Forged:
+        said = claim(unbranded(request), now=now, bare=self.bare)
+        return signing.judge(self.keyring, said, request, now=now)
 
-    def verify(self, request: RawRequest, *, now: datetime) -> Genuine | Forged:
-        return signing.judge(self.scheme, claim(unbranded(request), now=now), request, now=now)
+    def open(self, request: RawRequest) -> RawRequest:
+        """Name the headers as the standard does, for who reads the id there."""
+        return unbranded(request)
 
 
 def unbranded(request: RawRequest) -> RawRequest:
@@ -45,7 +74,7 @@ def unbranded(request: RawRequest) -> RawRequest:
     return replace(request, headers=tuple((SVIX.get(name, name), value) for name, value in others))
 
 
-def claim(request: RawRequest, *, now: datetime) -> signing.Claim | Forged:
+def claim(request: RawRequest, *, now: datetime, bare: bool = False) -> signing.Claim | Forged:
     """Read `v1,…` signatures, divided by spaces, over id, time and body."""
     parts = [signing.single(request, each) for each in (SIGNATURE, ID, STAMP)]
     for part in parts:
@@ -59,12 +88,21 @@ def claim(request: RawRequest, *, now: datetime) -> signing.Claim | Forged:
     # the time.
     if not name or "." in name:
         return Forged(f"The header {ID} is empty or holds a dot.", skew)
-    pairs = [item.partition(",")[::2] for item in header.split()]
-    signatures = [signing.plain(value, "base64") for version, value in pairs if version == "v1"]
-    if not 1 <= len(signatures) <= signing.MAX_CANDIDATES:
-        limit = signing.MAX_CANDIDATES
-        return Forged(
-            f"{SIGNATURE} carries {len(signatures)} v1 signatures, not 1 to {limit}.", skew
-        )
+    signatures = _signatures(header, skew, bare=bare)
+    if isinstance(signatures, Forged):
+        return signatures
     message = b".".join((signing.raw(name), stamp.encode(), request.body))
     return signing.Claim(message, signatures, skew)
+
+
+def _signatures(header: str, skew: timedelta, *, bare: bool) -> list[bytes] | Forged:
+    found: list[bytes] = []
+    for item in header.split():
+        version, comma, value = item.partition(",")
+        if version == "v1" or (bare and not comma):
+            found.append(signing.plain(value if comma else item, "base64"))
+    limit = signing.MAX_CANDIDATES
+    if 1 <= len(found) <= limit:
+        return found
+    cause = Cause.MALFORMED if found else Cause.MISSING
+    return Forged(f"{SIGNATURE} carries {len(found)} v1 signatures, not 1 to {limit}.", skew, cause)

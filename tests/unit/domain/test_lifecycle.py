@@ -1,11 +1,13 @@
-"""The order lifecycle says what the design says, and flawed data is told apart."""
+"""The order lifecycle says what the design says; the others hang together."""
 
-from dataclasses import replace
+import re
+from collections.abc import Iterator
 from itertools import product
 
 import pytest
 
-from service.domain.lifecycle import Lane, Lifecycle, Rule, Status, overall, validate
+from service.domain.flaws import validate
+from service.domain.lifecycle import Lifecycle, Settlement, alarms, overall
 from service.domain.lifecycles import LIFECYCLES
 
 ORDER = LIFECYCLES["order"]
@@ -113,15 +115,88 @@ def test_cancelled_counts_only_while_nothing_was_shipped(lanes: str, status: str
     assert status == overall(ORDER, dict(name.split(".") for name in lanes.split()))
 
 
-def test_overall_is_total_and_reaches_each_of_its_statuses() -> None:
-    lanes = [["", *lane.statuses] for lane in ORDER.lanes.values()]
-    seen = {
-        overall(
-            ORDER, {lane: status for lane, status in zip(ORDER.lanes, pick, strict=True) if status}
-        )
-        for pick in product(*lanes)
+every = pytest.mark.parametrize("lifecycle", LIFECYCLES.values(), ids=lambda each: each.name)
+
+
+@every
+def test_overall_is_total_and_reaches_each_of_its_statuses(lifecycle: Lifecycle) -> None:
+    assert set(lifecycle.overall_statuses) == {
+        overall(lifecycle, lanes) for lanes in situations(lifecycle)
     }
-    assert set(ORDER.overall_statuses) == seen
+
+
+@every
+def test_every_alarm_is_raised_by_some_situation_and_none_by_nothing(lifecycle: Lifecycle) -> None:
+    raised = {alarm.flag for lanes in situations(lifecycle) for alarm in alarms(lifecycle, lanes)}
+    assert {alarm.flag for alarm in lifecycle.alarms} == raised
+    assert [] == alarms(lifecycle, {})
+
+
+@every
+def test_no_alarm_is_raised_by_one_lane_alone(lifecycle: Lifecycle) -> None:
+    alone = [{lane.name: status} for lane in lifecycle.lanes.values() for status in lane.statuses]
+    assert [] == [alarm.flag for lanes in alone for alarm in alarms(lifecycle, lanes)]
+
+
+@every
+def test_names_are_plain_words(lifecycle: Lifecycle) -> None:
+    statuses = [status for lane in lifecycle.lanes.values() for status in lane.statuses]
+    flags = [alarm.flag for alarm in lifecycle.alarms]
+    names = [lifecycle.name, *lifecycle.lanes, *statuses, *flags, *lifecycle.overall_statuses]
+    assert [] == [name for name in names if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) is None]
+
+
+def situations(lifecycle: Lifecycle) -> Iterator[dict[str, str]]:
+    """Every combination of lane statuses there can be."""
+    for pick in product(*(["", *lane.statuses] for lane in lifecycle.lanes.values())):
+        yield {lane: word for lane, word in zip(lifecycle.lanes, pick, strict=True) if word}
+
+
+def test_the_eleven_lifecycles_of_the_design_are_there() -> None:
+    design = (
+        "order return invoice ticket service_order purchase_order production_order"
+        " approval task quality_case product"
+    )
+    assert design.split() == list(LIFECYCLES)
+
+
+def test_an_order_knows_what_parcels_and_refunds_do_to_it() -> None:
+    assert ORDER.lanes["fulfillment"].partly == {"shipped": "partially_shipped"}
+    backward = ORDER.lanes["delivery"].backward
+    assert {"returning", "returned_to_sender"} == set(backward.values())
+    assert "returned_to_sender" == backward["delivered"]
+    assert "lost" not in backward
+    assert "label_created" not in backward
+    assert ORDER.lanes["payment"].settlement == Settlement(
+        "refunded", "paid", "partially_refunded", "refunded", "paid"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lanes", "flags"),
+    [
+        ("delivery.delivered", ""),
+        ("payment.paid fulfillment.shipped delivery.in_transit", ""),
+        ("payment.authorized delivery.picked_up", ""),
+        ("payment.awaiting_payment delivery.label_created", ""),
+        ("payment.awaiting_payment fulfillment.partially_shipped", "shipped_unpaid"),
+        ("payment.failed delivery.delivered", "shipped_unpaid"),
+        ("payment.failed delivery.returning", ""),
+        ("order.cancelled fulfillment.shipped", "shipped_cancelled"),
+        ("order.cancelled payment.paid delivery.picked_up", "shipped_cancelled cancelled_paid"),
+        ("order.cancelled payment.refunded delivery.returned_to_sender", ""),
+        ("payment.refunded delivery.delivered", ""),
+        ("payment.refunded delivery.in_transit", "shipped_refunded"),
+        ("payment.paid fulfillment.cancelled delivery.delivered", "warehouse_cancelled"),
+        ("fulfillment.packed delivery.delivered", "delivered_unshipped"),
+        ("fulfillment.packed delivery.in_transit", ""),
+        ("order.completed delivery.lost", "completed_undelivered"),
+        ("order.completed delivery.lost payment.refunded", ""),
+    ],
+)
+def test_an_order_is_flagged_when_its_lanes_contradict_each_other(lanes: str, flags: str) -> None:
+    raised = alarms(ORDER, dict(name.split(".") for name in lanes.split()))
+    assert flags.split() == [alarm.flag for alarm in raised]
 
 
 def test_each_status_can_be_reached_from_another_or_only_begins_its_lane() -> None:
@@ -132,52 +207,3 @@ def test_each_status_can_be_reached_from_another_or_only_begins_its_lane() -> No
         if not any(name in status.exits for status in lane.statuses.values())
     }
     assert {"fulfillment.new"} == begins
-
-
-def lamp(**overrides: object) -> Lifecycle:
-    statuses = {"on": Status("on", 10, frozenset({"off"})), "off": Status("off", 20, frozenset())}
-    good = Lifecycle(
-        name="lamp",
-        lanes={"light": Lane("light", statuses)},
-        rules=(Rule((frozenset({"light.on"}),), "bright"),),
-        otherwise="dark",
-    )
-    return replace(good, **overrides)  # type: ignore[arg-type]
-
-
-def test_sound_data_has_no_flaws() -> None:
-    assert [] == validate(lamp())
-
-
-def test_two_statuses_of_one_rank_are_a_flaw() -> None:
-    twins = {name: Status(name, 10, frozenset()) for name in ("on", "off")}
-    assert ["lane light: rank 10 is used more than once"] == validate(
-        lamp(lanes={"light": Lane("light", twins)})
-    )
-
-
-def test_an_exit_to_an_unknown_status_is_a_flaw() -> None:
-    broken = {"on": Status("on", 10, frozenset({"broken"}))}
-    assert ["lane light: on exits to broken, which it does not have"] == validate(
-        lamp(lanes={"light": Lane("light", broken)})
-    )
-
-
-def test_rules_that_name_nothing_or_nobody_are_flaws() -> None:
-    rules = (
-        Rule((frozenset({"light.on"}),), ""),
-        Rule((frozenset({"light.off"}),), "gone", unless=frozenset({"door.open"})),
-    )
-    assert [
-        "rule 1 gives no status",
-        "rule 2 (gone) names door.open, which no lane has",
-        "the status for when no rule holds is empty",
-    ] == validate(lamp(rules=rules, otherwise=""))
-
-
-def test_a_rule_behind_one_that_always_wins_is_a_flaw() -> None:
-    rules = (
-        Rule((frozenset({"light.on", "light.off"}),), "present"),
-        Rule((frozenset({"light.off"}),), "off"),
-    )
-    assert ["rule 2 (off) can never be the first to hold"] == validate(lamp(rules=rules))

@@ -3,11 +3,14 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from service.domain.errors import ConfigurationError
-from service.domain.events import Fate, Statement
+from service.domain.events import Alias, Event, Fate, Revocation, Statement
+from service.domain.law import fold
+from service.domain.lifecycles import ORDER
 from service.intake.provider import Forged, Genuine, RawRequest
 from service.intake.providers.couriers import cdek
 from service.sandbox import senders
@@ -67,20 +70,73 @@ def test_a_code_moves_the_delivery(code: str, target: str) -> None:
     assert "77" == said.attributes["tracking_number"]
 
 
-@pytest.mark.parametrize(("code", "target"), cdek.CODES.items())
+@pytest.mark.parametrize("code", ["CREATED", "SENT_TO_RECIPIENT_CITY", "DELIVERED"])
 @pytest.mark.parametrize("flag", cdek.BACK)
-def test_a_return_only_moves_an_order_to_returning_and_returned(
-    flag: str, code: str, target: str
-) -> None:
+def test_a_return_is_a_parcel_of_its_own_that_goes_back(flag: str, code: str) -> None:
     back: dict[str, Any] = {flag: True}
     said = parse(code=code, **back)
+    assert (Fate.FOLD, "1001", "77", True) == (said.fate, said.ref, said.parcel, said.returns)
+    assert cdek.CODES[code] == f"{said.lane}.{said.status}"
+    assert "77" == said.attributes["return_tracking_number"]
+    assert "tracking_number" not in said.attributes
+
+
+def test_a_return_moves_its_order_only_to_returning_and_returned() -> None:
+    ways = [("CREATED", "1", False), ("DELIVERED", "2", False)]
+    ways += [("CREATED", "3", True), ("SENT_TO_SENDER_CITY", "4", True), ("DELIVERED", "5", True)]
+    shown = []
+    for number in range(1, len(ways) + 1):
+        said = [
+            Event(
+                UUID(int=place),
+                "courier",
+                parse(
+                    code=code,
+                    is_return=back,
+                    cdek_number="back" if back else "there",
+                    status_date_time=f"2026-01-15T17:12:4{second}+0700",
+                ),
+                NOW,
+            )
+            for place, (code, second, back) in enumerate(ways[:number])
+        ]
+        shown.append(fold(ORDER, said).state.lanes["delivery"])
+    expected = ["label_created", "delivered", "delivered", "returning", "returned_to_sender"]
+    assert expected == shown
+
+
+@pytest.mark.parametrize(("code", "target"), cdek.CODES.items())
+def test_a_return_without_a_number_says_what_it_means_for_the_order(code: str, target: str) -> None:
+    said = parse(code=code, is_return=True, cdek_number=None)
     expected = {
         "delivery.label_created": None,
         "delivery.delivered": "returned_to_sender",
     }.get(target, "returning")
-    assert (Fate.FOLD, expected) == (said.fate, said.status)
-    assert "77" == said.attributes["return_tracking_number"]
-    assert "tracking_number" not in said.attributes
+    assert (expected, None, False) == (said.status, said.parcel, said.returns)
+
+
+def test_a_parcel_has_a_tracking_number_and_a_name_at_cdek() -> None:
+    names = (Alias("tracking", "77"), Alias("order:cdek", "u-1"))
+    assert ("77", names) == (parse(code="DELIVERED").parcel, parse(code="DELIVERED").aliases)
+
+
+def test_a_return_without_the_number_of_the_shop_has_the_names_of_the_direct_order() -> None:
+    direct = {"type": "direct_order", "cdek_number": "76", "uuid": "u-0"}
+    others = [{"type": "reverse_order", "cdek_number": "1", "uuid": "u-9"}, "junk"]
+    said = parse(code="DELIVERED", number=None, is_return=True, related_entities=[*others, direct])
+    own = (Alias("tracking", "77"), Alias("order:cdek", "u-1"))
+    theirs = (Alias("tracking", "76"), Alias("order:cdek", "u-0"))
+    assert (*own, *theirs) == said.aliases
+    assert own == parse(code="DELIVERED", is_return=True, related_entities=[direct]).aliases
+
+
+def test_a_status_that_was_deleted_is_taken_back() -> None:
+    told, back = parse(code="DELIVERED"), parse(code="DELIVERED", deleted=True)
+    assert Revocation("courier", told.dedupe_key) == back.revokes
+    assert f"{told.dedupe_key}:revoked" == back.dedupe_key
+    assert (Fate.FOLD, None, {}) == (back.fate, back.status, back.attributes)
+    own = source(statuses={"DELIVERED": "delivery.delivered"})
+    assert parse(code="DELIVERED", deleted=True, own=own).status is None
 
 
 def test_the_identity_is_what_happened_to_which_parcel_and_when() -> None:
@@ -130,7 +186,6 @@ def test_a_booking_that_came_to_nothing_is_ignored(code: str) -> None:
         ("ORDER_STATUS", {"code": "TELEPORTED"}, "`TELEPORTED` is no code of CDEK we know."),
         ("ORDER_STATUS", {"code": None}, "It carries no usable code of CDEK."),
         ("ORDER_STATUS", {"code": ["DELIVERED"]}, "It carries no usable code of CDEK."),
-        ("ORDER_STATUS", {"code": "DELIVERED", "deleted": True}, "takes an earlier status back"),
         ("TELEPORTED", {}, "`TELEPORTED` is no type of event we know."),
     ],
 )
@@ -142,10 +197,10 @@ def test_what_is_not_understood_is_unmapped_and_moves_nothing(
     assert words in said.note
 
 
-def test_a_parcel_without_the_number_of_the_shop_is_unresolved() -> None:
+def test_a_parcel_without_the_number_of_the_shop_waits_for_what_knows_its_other_names() -> None:
     said = parse(code="DELIVERED", number=None)
-    assert (Fate.UNRESOLVED, "delivered") == (said.fate, said.status)
-    assert "DELIVERED names no order: there is nothing at `attributes.number`." == said.note
+    assert (Fate.FOLD, None, "delivered") == (said.fate, said.ref, said.status)
+    assert said.aliases
 
 
 @pytest.mark.parametrize(
@@ -171,8 +226,10 @@ def test_a_sample_says_the_status_it_is_named_after(name: str) -> None:
     built = cdek.build(source())
     assert Genuine() == built.verify(request(signed.body, tail=signed.tail), now=NOW)
     (said,) = built.parse(request(signed.body))
-    expected = "delivery_failed" if name == "problem" else name
-    assert ("1001", expected, NOW) == (said.ref, said.status, said.occurred_at)
+    expected = {"problem": "delivery_failed", "returned": "delivered", "revoked": None}
+    assert ("1001", NOW) == (said.ref, said.occurred_at)
+    assert (expected.get(name, name), name == "returned") == (said.status, said.returns)
+    assert (said.revokes is not None) == (name == "revoked")
 
 
 def test_a_sender_without_a_token_posts_without_one() -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from service.domain.errors import ConfigurationError
 from service.domain.events import Fate
-from service.intake.provider import Forged, Genuine, RawRequest
+from service.intake.provider import Forged, Genuine, RawRequest, Verification
 from service.intake.providers.anyone import standardwebhooks
+from service.intake.verification import standard
 from service.sandbox import senders
 from service.settings import Secret, Source
 
@@ -52,7 +53,7 @@ def signed(
     )
 
 
-def verdict(body: bytes, headers: tuple[tuple[str, str], ...]) -> Genuine | Forged:
+def verdict(body: bytes, headers: tuple[tuple[str, str], ...]) -> Verification:
     return standardwebhooks.build(source()).verify(request(body, *headers), now=NOW)
 
 
@@ -215,5 +216,6 @@ def test_what_the_source_says_goes_before_the_specification() -> None:
 def test_the_key_is_what_signs_and_not_its_text() -> None:
     key = base64.b64decode(SECRET.removeprefix("whsec_"))
     built = standardwebhooks.build(source())
-    assert (key,) == built.guard.scheme.secrets
+    assert isinstance(built.guard, standard.Signature)
+    assert (key,) == built.guard.keyring.secrets
     assert repr(key) not in repr(built)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import stripe as sdk
@@ -13,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.errors import ConfigurationError
-from service.domain.events import Fate, Statement
+from service.domain.events import Alias, Event, Fate, Money, Statement
+from service.domain.law import fold
+from service.domain.lifecycles.order import ORDER
 from service.intake.provider import Forged, Genuine, RawRequest
 from service.intake.providers.payments import stripe
 from service.sandbox import senders
@@ -167,6 +170,9 @@ def test_an_event_without_meaning_is_ignored_with_the_reason(kind: str) -> None:
         ("charge.dispute.closed", {"status": "warning_closed"}, None),
         ("refund.created", {"status": "pending"}, None),
         ("refund.updated", {"status": "succeeded"}, None),
+        ("refund.updated", {"status": "failed"}, None),
+        ("refund.updated", {"status": "canceled"}, None),
+        ("refund.failed", {"status": "failed"}, None),
         ("charge.refund.updated", {"status": "requires_action"}, None),
     ],
 )
@@ -187,9 +193,6 @@ def test_an_event_whose_object_decides(
         ("charge.dispute.closed", {"status": ["won"]}),
         ("refund.updated", {"status": "new word"}),
         ("refund.updated", {"status": {}}),
-        ("refund.updated", {"status": "failed"}),
-        ("refund.updated", {"status": "canceled"}),
-        ("refund.failed", {"status": "failed"}),
         ("charge.teleported", {}),
     ],
 )
@@ -201,16 +204,166 @@ def test_what_is_not_understood_is_unmapped_and_moves_nothing(
     assert statement.note.startswith(f"`{kind}` ")
 
 
-def test_a_payment_without_an_order_is_unresolved() -> None:
+def test_a_payment_without_an_order_waits_for_who_knows_its_intent() -> None:
     statement = parse("payment_intent.succeeded", {"metadata": {}})
+    assert (Fate.FOLD, "paid", None) == (statement.fate, statement.status, statement.ref)
+    assert (Alias("payment:stripe", "pi_1"),) == statement.aliases
+
+
+def test_a_payment_without_order_and_intent_is_unresolved() -> None:
+    statement = parse("charge.captured", {"object": "charge", "metadata": {}})
     assert (Fate.UNRESOLVED, "paid", None) == (statement.fate, statement.status, statement.ref)
-    assert statement.note.startswith("payment_intent.succeeded names no order: ")
+    assert statement.note.startswith("charge.captured names no order: ")
 
 
-def test_a_refund_without_an_order_is_ignored_because_the_charge_says_it() -> None:
-    statement = parse("refund.created", {"metadata": None, "status": "succeeded"})
-    assert Fate.IGNORED is statement.fate
-    assert statement.note.endswith("the events of the charge carry the status.")
+def test_details_without_order_and_intent_are_ignored() -> None:
+    refund = {"object": "refund", "metadata": None, "status": "succeeded"}
+    assert Fate.IGNORED is parse("refund.created", refund).fate
+
+
+REFUND = {"id": "re_1", "object": "refund", "amount": 4000, "currency": "eur", "metadata": {}}
+CHARGE = {
+    "id": "ch_1",
+    "object": "charge",
+    "amount": 14990,
+    "captured": True,
+    "currency": "eur",
+    "payment_intent": "pi_1",
+}
+DISPUTE = {"id": "du_1", "object": "dispute", "amount": 14990, "currency": "eur"}
+PAID = Money("paid", "149.90", "EUR", "pi_1")
+FAILED = Money("refunded", "0", "EUR", "re_1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "thing", "expected"),
+    [
+        (
+            "payment_intent.succeeded",
+            {"amount_received": 14990, "currency": "eur"},
+            [PAID],
+        ),
+        ("payment_intent.created", {"amount": 14990, "currency": "eur"}, []),
+        ("charge.succeeded", CHARGE, [PAID]),
+        ("charge.succeeded", {**CHARGE, "captured": False}, []),
+        (
+            "charge.captured",
+            {**CHARGE, "amount_captured": 10000},
+            [Money("paid", "100.00", "EUR", "pi_1")],
+        ),
+        (
+            "charge.captured",
+            {**CHARGE, "payment_intent": None},
+            [Money("paid", "149.90", "EUR", "ch_1")],
+        ),
+        (
+            "charge.refunded",
+            {**CHARGE, "amount_refunded": 4000, "refunded": False},
+            [PAID, Money("refunded", "40.00", "EUR")],
+        ),
+        (
+            "charge.refunded",
+            {
+                **CHARGE,
+                "amount_refunded": 4000,
+                "refunded": False,
+                "refunds": {"data": [{**REFUND, "status": "succeeded"}, None]},
+            },
+            [PAID, Money("refunded", "40.00", "EUR"), Money("refunded", "40.00", "EUR", "re_1")],
+        ),
+        (
+            "checkout.session.completed",
+            {
+                "object": "checkout.session",
+                "payment_status": "paid",
+                "amount_total": 14990,
+                "currency": "eur",
+                "payment_intent": "pi_1",
+            },
+            [PAID],
+        ),
+        (
+            "invoice.paid",
+            {"object": "invoice", "amount_paid": 14990, "currency": "eur"},
+            [],
+        ),
+        (
+            "invoice.paid",
+            {
+                "object": "invoice",
+                "amount_paid": 14990,
+                "currency": "eur",
+                "payment_intent": "pi_1",
+            },
+            [PAID],
+        ),
+        ("refund.created", {**REFUND, "status": "pending"}, []),
+        (
+            "refund.updated",
+            {**REFUND, "status": "succeeded"},
+            [Money("refunded", "40.00", "EUR", "re_1")],
+        ),
+        ("refund.updated", {**REFUND, "status": "canceled"}, [FAILED]),
+        ("refund.failed", {**REFUND, "status": "failed"}, [FAILED]),
+        (
+            "refund.failed",
+            {**REFUND, "status": "failed", "currency": None},
+            [Money("refunded", "0", "", "re_1")],
+        ),
+        (
+            "charge.dispute.created",
+            {**DISPUTE, "status": "needs_response"},
+            [Money("charged_back", "149.90", "EUR", "du_1")],
+        ),
+        ("charge.dispute.created", {**DISPUTE, "status": "warning_needs_response"}, []),
+        (
+            "charge.dispute.closed",
+            {**DISPUTE, "status": "won"},
+            [Money("charged_back", "0", "EUR", "du_1")],
+        ),
+        (
+            "charge.dispute.funds_reinstated",
+            {**DISPUTE, "status": "under_review"},
+            [Money("charged_back", "0", "EUR", "du_1")],
+        ),
+        ("payment_intent.succeeded", {"amount_received": -1, "currency": "eur"}, []),
+        ("payment_intent.succeeded", {"amount_received": 14990}, []),
+    ],
+)
+def test_money_is_told_once_and_taken_back_by_its_id(
+    kind: str, thing: dict[str, Any], expected: list[Money]
+) -> None:
+    assert expected == list(parse(kind, thing).money)
+
+
+def test_a_refund_that_fails_leaves_the_payment_paid() -> None:
+    told = [
+        parse("payment_intent.succeeded", {"amount_received": 14990, "currency": "eur"}),
+        parse("refund.created", {**REFUND, "amount": 14990, "status": "succeeded"}, id="evt_2"),
+        parse(
+            "charge.refunded",
+            {**CHARGE, "amount_refunded": 14990, "refunded": True},
+            id="evt_3",
+            created=1_700_000_001,
+        ),
+        parse("refund.failed", {**REFUND, "status": "failed"}, id="evt_4", created=1_700_000_009),
+    ]
+    events = [Event(UUID(int=n), "pay", said, NOW) for n, said in enumerate(told)]
+    assert "refunded" == fold(ORDER, events[:3]).state.lanes["payment"]
+    assert "paid" == fold(ORDER, events).state.lanes["payment"]
+
+
+def test_the_statuses_of_a_source_outrank_those_known() -> None:
+    said = stripe.build(source(statuses={"charge.expired": "payment.failed"}))
+    document = {
+        "id": "evt_1",
+        "object": "event",
+        "type": "charge.expired",
+        "created": 1_700_000_000,
+    }
+    thing = {**CHARGE, "metadata": {"order_no": "1001"}}
+    (statement,) = said.parse(request(json.dumps({**document, "data": {"object": thing}})))
+    assert "failed" == statement.status
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,36 @@ def test_all_other_expressions_are_left_to_the_interpreter(
         "odd name": {"inner": "found"},
     }
     assert Path.of(expression).find(document) == expected
+
+
+MIXED = [
+    *("a.b || c", "max(a[].b) || c || d", "sort(a[].b)||c", "a[].b | [0] || c", "(a || c) && d"),
+    *(
+        "a[?b=='x' || b=='y'].b",
+        "a[?(b || c)] || c",
+        "{x: a || c}",
+        "!a || c",
+        "`null`",
+        "a || `1`",
+    ),
+]
+SHAPES: list[JSON] = [
+    None,
+    {},
+    [1, 2],
+    {"a": {"b": [1, {"c": ""}]}, "c": 0, "d": False, "e": []},
+    {"a": [{"b": "x"}, {"b": "y"}], "c": "v"},
+    {"a": {"b": "q", "c": {"d": 1}}},
+]
+
+
+@pytest.mark.parametrize("expression", MIXED)
+@pytest.mark.parametrize("document", SHAPES, ids=str)
+def test_a_path_of_alternatives_finds_what_the_interpreter_finds(
+    expression: str, document: JSON
+) -> None:
+    try:
+        expected = jmespath.compile(expression).search(document)
+    except jmespath.exceptions.JMESPathError:
+        expected = None
+    assert expected == Path.of(expression).find(document)

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from service.domain.events import Alias, Fate, Lookup, Money
+from service.domain.keys import body_key
 from service.intake.provider import RawRequest
 from service.intake.reading.layout import Branch, Layout, MoneyAt, Says
 from service.intake.reading.money import Amount
@@ -203,6 +204,32 @@ def test_an_event_may_say_several_things_and_moves_its_money_once() -> None:
     assert second.money == ()
 
 
+def test_money_may_depend_on_another_word_than_the_code_and_be_zero() -> None:
+    told = replace(
+        LAYOUT,
+        amounts={"amount": Amount("total", "currency", "minor", when=("refund",))},
+        money=(
+            MoneyAt("refunded", "total", "currency", "id", "minor", ("HOME",), ("scan.word",)),
+            MoneyAt(
+                "refunded",
+                "'0'",
+                "currency",
+                "id",
+                when=("scan:MOVING",),
+                words=("type", "scan.word"),
+            ),
+        ),
+    )
+    (failed,) = reader(told).read(request(SCAN))
+    (done,) = reader(told).read(request({**SCAN, "scan": {"word": "HOME"}}))
+    (neither,) = reader(told).read(request({**SCAN, "type": "refund", "scan": None}))
+    assert (Money("refunded", "0", "EUR", "e-1"),) == failed.money
+    assert (Money("refunded", "149.90", "EUR", "e-1"),) == done.money
+    assert () == neither.money
+    assert "amount" not in failed.attributes
+    assert "149.90" == neither.attributes["amount"]
+
+
 def test_a_zone_of_the_layout_holds_until_the_source_sets_its_own() -> None:
     local = replace(LAYOUT, zone="Europe/Moscow")
     body = {**SCAN, "at": "2026-01-15T10:00:00"}
@@ -236,3 +263,55 @@ def test_our_own_write_that_comes_back_is_ignored() -> None:
     assert (said.fate, said.status) == (Fate.FOLD, "in_transit")
     (said,) = reader(told).read(request({**SCAN, "by": None}))
     assert said.fate is Fate.FOLD
+
+
+def test_an_unknown_word_is_called_what_people_call_it() -> None:
+    called = (Says("a == 'b' && c || d", {}, called="code of Parcels & Co"),)
+    layout = Layout(title="Parcels & Co", says=called, ref="order")
+    (said,) = reader(layout).read(request({"order": "1001", "d": "ODD"}))
+    assert (Fate.UNMAPPED, "`ODD` is no code of Parcels & Co we know.") == (
+        said.fate,
+        said.note.partition(" Untimed")[0],
+    )
+
+
+NESTED = Layout(
+    title="Parcels & Co",
+    items="parcels",
+    inner=("legs", "scans"),
+    says=(Says("word", {"MOVING": "delivery.in_transit"}),),
+    ref="root.order",
+    key=("up.up.number", "up.leg", "at"),
+    when="at",
+)
+
+
+def test_the_events_of_lists_within_lists_know_what_is_around_them() -> None:
+    def scan(day: int) -> dict[str, str]:
+        return {"word": "MOVING", "at": f"2026-01-1{day}T10:00:00Z"}
+
+    legs = [{"leg": 1, "scans": [scan(0), scan(1)]}, {"leg": 2, "scans": []}]
+    body = {"order": "1001", "parcels": [{"number": "p-1", "legs": legs}]}
+    said = reader(NESTED).read(request(body))
+    keys = ["p-1:1:2026-01-10T10:00:00Z", "p-1:1:2026-01-11T10:00:00Z"]
+    assert keys == [each.dedupe_key for each in said]
+    assert ["1001", "1001"] == [each.ref for each in said]
+
+
+@pytest.mark.parametrize("within", [{}, {"legs": None}, {"legs": [{"scans": 1}]}, {"legs": [1]}])
+def test_an_item_without_its_inner_list_is_unreadable(within: dict[str, Any]) -> None:
+    (said,) = reader(NESTED).read(request({"parcels": [{"number": "p-1", **within}]}))
+    assert Fate.UNREADABLE is said.fate
+
+
+def test_inner_events_are_counted_together() -> None:
+    legs = [{"scans": [{"word": "MOVING"}] * 600}] * 2
+    (said,) = reader(NESTED).read(request({"parcels": [{"legs": legs}]}))
+    assert "It carries more than 1000 events." == said.note
+
+
+def test_events_without_an_id_are_named_by_their_bytes_and_what_stands_beside() -> None:
+    made = reader(replace(LAYOUT, key=("body:sha256", "header:X-Topic")))
+    sent = request(SCAN, X_Topic="scans")
+    (said,) = made.read(sent)
+    assert f"{body_key(sent.body)}:scans" == said.dedupe_key

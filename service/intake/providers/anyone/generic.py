@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from service.domain.errors import ConfigurationError
 from service.domain.events import Fate, Statement
 from service.intake.answering import handshakes
-from service.intake.preset import Preset, Proof
-from service.intake.provider import NO_KEYS, Forged, Genuine, Keys, Provider, RawRequest, Reply
+from service.intake.preset import Declared, Manners, Preset, Proof
+from service.intake.provider import Guard, RawRequest, Reply
 from service.intake.reading import bodies, cloudevents, mapping
 from service.intake.reading.mapping import Dating, Naming, Unreadable, shown
 from service.intake.reading.paths import JSON, Path
-from service.intake.verification import shared, signing
-from service.settings import HandshakeRule, HmacRule, Source, UrlTokenRule
+from service.intake.verification import keyring, shared
+from service.intake.verification.hmacs import Hmac
+from service.settings import HmacRule, Source, UrlTokenRule
 
 NAME = "generic"
 TITLE = "Any system, by configuration alone"
@@ -29,12 +31,9 @@ SETUP = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Generic(Provider):
-    """One configured sender."""
+class Mapped:
+    """Reads bodies as one source maps them."""
 
-    guard: signing.Keyed | shared.Shared
-    greeting: HandshakeRule | None
-    answer: Reply | None
     form: bodies.Format
     naming: Naming
     dating: Dating
@@ -46,25 +45,7 @@ class Generic(Provider):
     statuses: Mapping[str, str]
     attributes: Mapping[str, Path]
 
-    def handshake(self, request: RawRequest) -> Reply | None:
-        return handshakes.greet(self.greeting, request) if self.greeting else None
-
-    def verify(
-        self,
-        request: RawRequest,
-        *,
-        now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002
-    ) -> Genuine | Forged:
-        return self.guard.verify(request, now=now)
-
-    def redact(self, request: RawRequest) -> RawRequest:
-        return self.guard.redact(request)
-
-    def acknowledge(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # always the same
-        return self.answer
-
-    def parse(self, request: RawRequest) -> Sequence[Statement]:
+    def read(self, request: RawRequest) -> Sequence[Statement]:
         try:
             document = bodies.read(self.form, request)
             items = self._split(document)
@@ -126,12 +107,14 @@ class Generic(Provider):
             lifecycle=self.naming.lifecycle,
             scope=named.scope,
             ref=named.ref,
+            parcel=named.parcel,
+            aliases=named.aliases,
             occurred_at=when,
             attributes=facts,
             note=mapping.sentences(untimed, lost),
         )
         said = self._translate(said, item)
-        if named.ref is None and said.fate is Fate.FOLD:
+        if named.ref is None and not named.aliases and said.fate is Fate.FOLD:
             return replace(said, fate=Fate.UNRESOLVED, note=f"The event {named.note}")
         return said
 
@@ -142,7 +125,8 @@ class Generic(Provider):
 
     def _translate(self, said: Statement, item: JSON) -> Statement:
         if self.status is None:
-            return said if said.attributes else replace(said, fate=Fate.IGNORED, note=_NOTHING)
+            tells = said.attributes or said.aliases
+            return said if tells else replace(said, fate=Fate.IGNORED, note=_NOTHING)
         code = mapping.word(self.status.find(item))
         if code is None:
             why = f"There is no status word at {shown(self.status.expression)}."
@@ -162,16 +146,26 @@ class Generic(Provider):
 _NOTHING = "The event states nothing: no status is configured and no attribute was found."
 
 
-def build(source: Source) -> Generic:
-    if source.subject.ref is None:
+def build(source: Source) -> Declared:
+    return Declared(guard(source), reader(source), manners(source))
+
+
+def manners(source: Source) -> Manners:
+    """Take what the source says about greetings and answers."""
+    return Manners(
+        answer=_answer(source),
+        greet=partial(handshakes.greet, source.handshake) if source.handshake else None,
+    )
+
+
+def reader(source: Source) -> Mapped:
+    """Take the mapping of a source."""
+    if source.subject.ref is None and not source.subject.aliases:
         raise ConfigurationError(
             f"The source {source.name} does not say where the order number is; set subject.ref."
         )
     header = source.key is not None and source.key.startswith("header:")
-    return Generic(
-        guard=guard(source),
-        greeting=source.handshake,
-        answer=_answer(source),
+    return Mapped(
         form=bodies.form(source.format),
         naming=Naming.of(source, source.subject.ref),
         dating=Dating.of(source),
@@ -188,21 +182,40 @@ def build(source: Source) -> Generic:
 _USUAL_TIME = {"cloudevents": "time"}
 
 
-def guard(source: Source) -> signing.Keyed | shared.Shared:
+def guard(source: Source) -> Guard:
     """Choose how the source proves itself; a rule that would let others through is refused."""
     if isinstance(source.verify, UrlTokenRule):
         return shared.url_token(source)
-    secrets = tuple(secret.reveal() for secret in source.secrets)
-    if source.verify is None or not secrets:
+    if source.verify is None or not source.secrets:
         lack = "secrets" if source.verify else "verify rule"
         raise ConfigurationError(
             f"The source {source.name} has no {lack}, so nothing would prove who sends; add one."
         )
     if isinstance(source.verify, HmacRule):
-        rule = source.verify
-        scheme = signing.Scheme(secrets, source.tolerance, rule.algorithm, rule.encoding)
-        return signing.Keyed(rule, scheme, signing.pieces(rule.signed))
-    return shared.Shared(source.verify, secrets)
+        return _keyed(source, source.verify)
+    return shared.Shared(source.verify, keyring.plain(source, "the secret"))
+
+
+def _keyed(source: Source, rule: HmacRule) -> Guard:
+    try:
+        return scheme(rule).guard(source)
+    except ValueError as error:
+        raise ConfigurationError(f"verify.signed of the source {source.name}: {error}") from None
+
+
+def scheme(rule: HmacRule) -> Hmac:
+    """Take a rule of the settings."""
+    return Hmac(
+        header=rule.header,
+        message=rule.signed.replace("{timestamp}", "{time}"),
+        algorithm=rule.algorithm,
+        encoding=rule.encoding,
+        prefix=rule.prefix,
+        time=f"header:{rule.timestamp_header}" if rule.timestamp_header else "",
+        unit="ms",
+        id=f"header:{rule.id_header}" if rule.id_header else "",
+        several=True,
+    )
 
 
 def _answer(source: Source) -> Reply | None:

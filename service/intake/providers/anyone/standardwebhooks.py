@@ -5,16 +5,12 @@ the sender, so the source's own mapping reads it, as with the provider generic; 
 and the header `webhook-id` are where the specification puts them (read 2026-11).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
 
-from service.domain.events import Statement
-from service.intake.preset import Preset, Proof
-from service.intake.provider import NO_KEYS, Forged, Genuine, Keys, Provider, RawRequest
+from service.intake.preset import Declared, Preset, Proof
 from service.intake.providers.anyone import generic
 from service.intake.verification import standard
-from service.settings import BearerRule, Source
+from service.settings import Source
 
 NAME = "standardwebhooks"
 TITLE = "Any system that signs by Standard Webhooks (also Svix)"
@@ -27,7 +23,7 @@ SETUP = """\
 4. Where the sender does not follow the specification's body: `status`, `occurred_at` and `key` say
    where its word, its time and its id are."""
 
-SECRET = "the endpoint's signing secret (whsec_…)"  # noqa: S105  # names it, is none
+SCHEME = standard.StandardWebhooks()
 PLACES: Mapping[str, str] = {
     "status": "type",
     "occurred_at": "timestamp",
@@ -35,35 +31,14 @@ PLACES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StandardWebhooks(Provider):
-    """One configured sender."""
-
-    guard: standard.Signature
-    mapped: generic.Generic
-
-    def verify(
-        self,
-        request: RawRequest,
-        *,
-        now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002
-    ) -> Genuine | Forged:
-        return self.guard.verify(request, now=now)
-
-    def parse(self, request: RawRequest) -> Sequence[Statement]:
-        return self.mapped.parse(standard.unbranded(request))
-
-
-def build(source: Source) -> StandardWebhooks:
-    return StandardWebhooks(standard.Signature.of(source, SECRET), generic.build(placed(source)))
+def build(source: Source) -> Declared:
+    return Declared(SCHEME.guard(source), generic.reader(placed(source)))
 
 
 def placed(source: Source) -> Source:
     """Fill in where the specification puts what the mapping looks for."""
     places = {name: getattr(source, name) or place for name, place in PLACES.items()}
-    # The mapping asks for a rule of its own; it only reads here, and never judges.
-    return source.model_copy(update={**places, "verify": BearerRule()})
+    return source.model_copy(update=places)
 
 
 PRESET = Preset(
@@ -72,7 +47,7 @@ PRESET = Preset(
     category="any",
     setup=SETUP,
     build=build,
-    scheme="Standard Webhooks",
+    scheme=SCHEME.summary,
     identity="webhook-id",
     proof=Proof("sdk", "standardwebhooks 1.1.0 and svix 2.9.1 (PyPI)"),
     mapped=True,

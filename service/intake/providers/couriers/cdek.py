@@ -3,24 +3,24 @@
 Facts from api-docs.cdek.ru and cdek-it/sdk2.0 (fields, the sample, `deleted`, no signature, no
 retry; read 2026-11) and, for the codes of offices and the fields of the other types, two
 independent clients that agree (PyPI cdek 1.2.0, npm cdek 2.0.0). UNVERIFIED: the addresses CDEK
-sends from, and whether a return carries the order number of the direct order.
+sends from, whether a return carries the order number of the direct order, and whether `deleted`
+comes with the time of the status it takes back.
 
 CDEK signs nothing: the token at the end of the URL proves who sends. It sends every event once, so
-what was lost has to be asked for.
+what was lost has to be asked for. A return is a parcel of its own, under the order it came from.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
-from service.domain.events import Statement
-from service.intake.preset import Preset, Proof
-from service.intake.provider import NO_KEYS, Forged, Genuine, Keys, Provider, RawRequest
+from service.domain.events import Alias, Revocation, Statement
+from service.intake.preset import Declared, Preset, Proof
+from service.intake.provider import RawRequest
 from service.intake.reading import mapping, telling
 from service.intake.reading.mapping import Unreadable
 from service.intake.reading.paths import JSON
-from service.intake.reading.telling import FACTS, Happening, Meaning, Object, unmapped
-from service.intake.verification import shared
+from service.intake.reading.telling import FACTS, Happening, Meaning, Object
+from service.intake.verification.shared import UrlToken
 from service.settings import Source
 
 NAME = "cdek"
@@ -34,6 +34,7 @@ SETUP = """\
 4. To change the token: make the new one `url_token`, list the old one in `secrets`, subscribe
    again (the same type overwrites the URL), then take the old one out."""
 
+SCHEME = UrlToken()
 ORDER_PATH = "attributes.number"
 
 MOVING = "delivery.in_transit"
@@ -86,8 +87,10 @@ RETURNS: Mapping[str, str] = {
     "delivery.label_created": "",
     "delivery.delivered": "delivery.returned_to_sender",
 }
-"""On the way back a status only says that the parcel is returning, but for these."""
+"""What a return without a number of its own says of the order: it is coming back, but for these."""
 BACK = ("is_return", "is_reverse", "is_client_return")
+DIRECT = ("direct_order", "client_direct_order")
+"""How a return calls the order it came from, among its `related_entities`."""
 
 IGNORED: Mapping[str, str] = {
     "ORDER_MODIFIED": "the date, sum or mode of the delivery is no status",
@@ -111,51 +114,83 @@ INBOUND = telling.paths({"return_tracking_number": "attributes.cdek_number", **P
 
 
 @dataclass(frozen=True, slots=True)
-class Cdek(Provider):
-    """One configured subscription."""
+class Parcels:
+    """Reads webhooks for one configured subscription."""
 
-    guard: shared.Shared
     telling: telling.Telling
 
-    def verify(
-        self,
-        request: RawRequest,
-        *,
-        now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002
-    ) -> Genuine | Forged:
-        return self.guard.verify(request, now=now)
-
-    def redact(self, request: RawRequest) -> RawRequest:
-        return self.guard.redact(request)
-
-    def parse(self, request: RawRequest) -> Sequence[Statement]:
+    def read(self, request: RawRequest) -> Sequence[Statement]:
         try:
-            event = _event(telling.document(request, sender=TITLE))
+            body = telling.document(request, sender=TITLE)
+            event = _event(body, self.telling.source)
         except Unreadable as why:
             return (mapping.unreadable(request, str(why)),)
+        if event.returns and self.telling.naming.find(body).ref is None:
+            event = replace(event, aliases=(*event.aliases, *_direct(body)))
         return (self.telling.state(mean(event.subject), event, request),)
 
 
-def build(source: Source) -> Cdek:
-    return Cdek(shared.url_token(source), telling.Telling.of(source, ORDER_PATH))
+def build(source: Source) -> Declared:
+    return Declared(SCHEME.guard(source), Parcels(telling.Telling.of(source, ORDER_PATH)))
 
 
-def _event(body: dict[str, JSON]) -> Happening:
+def _event(body: dict[str, JSON], source: str) -> Happening:
     """Name an event by what happened and when: `uuid` is the order, and a code may come again."""
     kind, entity = mapping.name(body.get("type")), mapping.name(body.get("uuid"))
     inner = telling.within(body, "attributes")
-    code = mapping.name(inner.get("code")) or ""
-    when = inner.get("status_date_time") or inner.get("create_date") or body.get("date_time")
     if kind is None or entity is None:
         raise Unreadable("It is not an event of CDEK: it needs type and uuid.")
-    taken_back = ":deleted" if inner.get("deleted") is True else ""
-    key = mapping.name(f"{kind}:{entity}:{code}:{mapping.name(when) or ''}{taken_back}")
-    if key is None:
+    code = mapping.name(inner.get("code")) or ""
+    when = inner.get("status_date_time") or inner.get("create_date") or body.get("date_time")
+    number, back = mapping.name(inner.get("cdek_number")), _is_back(inner)
+    event = Happening(
+        key=f"{kind}:{entity}:{code}:{mapping.name(when) or ''}",
+        code=code if kind == "ORDER_STATUS" and code else kind,
+        subject=body,
+        when=when,
+        facts=INBOUND if back else OUTBOUND,
+        told=body,
+        reason=mapping.word(inner.get("status_reason_code")) or "",
+        parcel=number,
+        returns=back and number is not None,
+        aliases=_names(number, entity),
+    )
+    event = _taking_back(event, source) if inner.get("deleted") is True else event
+    if mapping.name(event.key) is None:
         raise Unreadable("Its type, uuid, code and time are longer than 256 bytes together.")
-    about = code if kind == "ORDER_STATUS" and code else kind
-    facts = INBOUND if _is_back(inner) else OUTBOUND
-    return Happening(key, about, subject=body, when=when, facts=facts, told=body)
+    return event
+
+
+def _taking_back(event: Happening, source: str) -> Happening:
+    """Take back the event that would have this one's name, and say nothing else of it."""
+    revokes = Revocation(source, event.key)
+    return replace(
+        event,
+        key=f"{event.key}:revoked",
+        revokes=revokes,
+        facts=None,
+        reason="",
+        # The source's own word for the code is no status of an event that takes it back.
+        first=False,
+    )
+
+
+def _names(number: str | None, entity: str) -> tuple[Alias, ...]:
+    tracking = (Alias("tracking", number),) if number else ()
+    return (*tracking, Alias("order:cdek", entity))
+
+
+def _direct(body: Object) -> tuple[Alias, ...]:
+    """List the names of the order a return came from, which lead to what the shop calls it."""
+    related = telling.within(body, "attributes").get("related_entities")
+    listed = related if isinstance(related, list) else []
+    direct = [each for each in listed if isinstance(each, dict) and each.get("type") in DIRECT]
+    return tuple(
+        Alias(kind, name)
+        for each in direct[:1]
+        for kind, field in (("tracking", "cdek_number"), ("order:cdek", "uuid"))
+        if (name := mapping.name(each.get(field)))
+    )
 
 
 def mean(body: Object) -> Meaning:
@@ -169,24 +204,23 @@ def mean(body: Object) -> Meaning:
     if kind != "ORDER_STATUS":
         return telling.unknown(kind, "type of event")
     if inner.get("deleted") is True:
-        return unmapped(
-            "It takes an earlier status back, which this version cannot; "
-            "look at the parcel in CDEK and correct the order by hand."
-        )
-    return _coded(mapping.name(inner.get("code")) or "", back=_is_back(inner))
+        return FACTS
+    nameless = _is_back(inner) and mapping.name(inner.get("cdek_number")) is None
+    return _coded(mapping.name(inner.get("code")) or "", nameless_return=nameless)
 
 
 def _is_back(inner: Object) -> bool:
     return any(inner.get(flag) is True for flag in BACK)
 
 
-def _coded(code: str, *, back: bool) -> Meaning:
+def _coded(code: str, *, nameless_return: bool) -> Meaning:
     if why := UNMOVED.get(code):
         return telling.ignored(f"{code}: {why}.")
     target = CODES.get(code)
     if target is None:
         return telling.unknown(code, "code of CDEK")
-    if not back:
+    if not nameless_return:
+        # Of a return the lifecycle itself takes only what it means for the order.
         return Meaning(target)
     target = RETURNS.get(target, "delivery.returning")
     return Meaning(target) if target else FACTS
@@ -198,8 +232,18 @@ PRESET = Preset(
     category="courier",
     setup=SETUP,
     build=build,
-    scheme="token in the URL",
+    scheme=SCHEME.summary,
     identity="type, uuid, code and time of a status",
     proof=Proof("none", "api-docs.cdek.ru"),
+    doubts=(
+        (
+            "Whether `deleted` carries the time of the status it takes back is UNVERIFIED: confirm "
+            "on a live one that the status is revoked (orderhook orders history)."
+        ),
+        (
+            "Whether a return carries the order number of the direct order is UNVERIFIED: confirm "
+            "on a live return; without a number the direct order's own names lead to the order."
+        ),
+    ),
     url_token=True,
 )

@@ -1,6 +1,52 @@
 """Payment gateways, as listed to people."""
 
 from service.intake.preset import Preset
-from service.intake.providers.payments import stripe
+from service.intake.providers.payments import (
+    adyen,
+    alipay,
+    braintree,
+    checkoutcom,
+    cloudpayments,
+    fondy,
+    gocardless,
+    klarna,
+    liqpay,
+    mollie,
+    mollieclassic,
+    monobank,
+    paddle,
+    paypal,
+    razorpay,
+    robokassa,
+    square,
+    stripe,
+    tbank,
+    wayforpay,
+    wechatpay,
+    yookassa,
+)
 
-PRESETS: tuple[Preset, ...] = (stripe.PRESET,)
+PRESETS: tuple[Preset, ...] = (
+    adyen.PRESET,
+    alipay.PRESET,
+    braintree.PRESET,
+    checkoutcom.PRESET,
+    cloudpayments.PRESET,
+    fondy.PRESET,
+    gocardless.PRESET,
+    klarna.PRESET,
+    liqpay.PRESET,
+    mollie.PRESET,
+    mollieclassic.PRESET,
+    monobank.PRESET,
+    paddle.PRESET,
+    paypal.PRESET,
+    razorpay.PRESET,
+    robokassa.PRESET,
+    square.PRESET,
+    stripe.PRESET,
+    tbank.PRESET,
+    wayforpay.PRESET,
+    wechatpay.PRESET,
+    yookassa.PRESET,
+)

@@ -3,21 +3,25 @@
 Facts from the official SDK (stripe 16.1.0: signature scheme, event names) and docs.stripe.com
 (currencies, disputes; read 2026-11). We are stricter than the SDK: it lets any future time and
 several `t=` pass and checks the time only when it is too old.
+
+Refunds and disputes seldom name the order; the payment intent leads to it. charge.refunded tells
+a running total, the events of a refund one amount each; where these come, only they count.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
-from service.domain.errors import ConfigurationError
-from service.domain.events import AttributeValue, Fate, Statement
-from service.intake.preset import Preset, Proof
-from service.intake.provider import NO_KEYS, Forged, Genuine, Keys, Provider, RawRequest
-from service.intake.reading import mapping
-from service.intake.reading.mapping import Dating, Naming, Unreadable, shown
+from service.domain.events import Alias, AttributeValue, Fate, Money, Statement
+from service.intake.preset import Declared, Preset, Proof
+from service.intake.provider import RawRequest
+from service.intake.reading import mapping, telling
+from service.intake.reading.mapping import Unreadable, shown
+from service.intake.reading.money import currency_code
 from service.intake.reading.paths import JSON
-from service.intake.verification import signing
+from service.intake.reading.telling import FACTS, Happening, Meaning, Telling, within
+from service.intake.verification.hmacs import Hmac
 from service.settings import Source
 
 NAME = "stripe"
@@ -26,16 +30,26 @@ SETUP = """\
 1. Put your order number into the metadata of each PaymentIntent (or Checkout Session) as
    `order_no`; or set subject.ref to the place where it is.
 2. In the Stripe Dashboard under Developers, Webhooks, add an endpoint with this source's URL and
-   the payload style "snapshot". Select the events of payment_intent, charge, checkout.session
-   and, where you use them, refund and invoice.
+   the payload style "snapshot". Select the events of payment_intent, charge, checkout.session,
+   refund (created, updated and failed: all three) and, where you use them, invoice.
 3. Put the endpoint's signing secret (`whsec_…`, taken as it stands) behind the reference in
    `secrets`. While you roll the secret, list the old and the new one."""
 
 HEADER = "Stripe-Signature"
+SCHEME = Hmac(
+    HEADER,
+    message="{time}.{body}",
+    pairs=("t", "v1"),
+    exact=True,
+    what="the signing secret of the Stripe endpoint (whsec_…)",
+)
 ORDER_PATH = (
     "data.object.metadata.order_no || data.object.metadata.order_id"
     " || data.object.client_reference_id"
 )
+
+PAYMENT = "payment:stripe"
+"""The payment intent, which charges, refunds and disputes name too."""
 
 OURS = ("payment_intent.", "charge.", "refund.", "checkout.session.", "invoice.")
 
@@ -92,7 +106,7 @@ DISPUTES: Mapping[str, str | None] = {
     "prevented": None,
 }
 
-SETTLED_REFUNDS = frozenset({"pending", "requires_action", "succeeded"})
+REFUNDS = frozenset({"pending", "requires_action", "succeeded", "failed", "canceled"})
 UNDONE_REFUNDS = frozenset({"failed", "canceled"})
 
 ZERO_DECIMAL = frozenset(
@@ -140,38 +154,18 @@ class Snapshot:
     id: str
     type: str
     created: JSON
-    document: JSON
+    document: dict[str, JSON]
     thing: Mapping[str, JSON]
     """`data.object`"""
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """What an event means for the payment lane."""
+class Snapshots:
+    """Reads events for one configured endpoint."""
 
-    status: str | None = None
-    fate: Fate = Fate.FOLD
-    note: str = ""
+    telling: Telling
 
-
-@dataclass(frozen=True, slots=True)
-class Stripe(Provider):
-    """One configured Stripe endpoint."""
-
-    scheme: signing.Scheme
-    naming: Naming
-    dating: Dating
-
-    def verify(
-        self,
-        request: RawRequest,
-        *,
-        now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002
-    ) -> Genuine | Forged:
-        return signing.judge(self.scheme, claim(request, now=now), request, now=now)
-
-    def parse(self, request: RawRequest) -> Sequence[Statement]:
+    def read(self, request: RawRequest) -> Sequence[Statement]:
         try:
             return (self._state(request),)
         except Unreadable as why:
@@ -182,70 +176,25 @@ class Stripe(Provider):
         if thin := _thin(document):
             return thin
         event = _snapshot(document)
-        meaning = mean(event)
-        said = Statement(
-            dedupe_key=event.id,
-            lifecycle=self.naming.lifecycle,
-            lane="payment" if meaning.status else None,
-            status=meaning.status,
-            code=event.type,
-            fate=meaning.fate,
-            note=meaning.note,
-        )
-        return said if meaning.fate is Fate.IGNORED else self._fill(said, event, request)
-
-    def _fill(self, said: Statement, event: Snapshot, request: RawRequest) -> Statement:
-        named = self.naming.find(event.document)
-        when, flag = self.dating.read(event.created, received_at=request.received_at)
-        filled = replace(
-            said,
-            ref=named.ref,
-            scope=named.scope,
-            occurred_at=when,
-            attributes=details(event.thing),
-            note=mapping.sentences(said.note, flag),
-        )
-        if named.ref is not None or said.fate is not Fate.FOLD:
-            return filled
-        missing = f"{event.type} {named.note}"
-        if said.status:
-            return replace(filled, fate=Fate.UNRESOLVED, note=missing)
-        # Refunds and inquiries seldom name the order; a dead letter for each would be noise.
-        why = f"{missing} It only adds details; the events of the charge carry the status."
-        return replace(filled, fate=Fate.IGNORED, note=why)
+        return self.telling.state(mean(event), _happening(event), request)
 
 
-def build(source: Source) -> Stripe:
-    if not source.secrets:
-        raise ConfigurationError(
-            f"The source {source.name} has no secrets; "
-            "put the signing secret of the Stripe endpoint (whsec_…) there."
-        )
-    secrets = tuple(secret.reveal() for secret in source.secrets)
-    return Stripe(
-        signing.Scheme(secrets, source.tolerance),
-        Naming.of(source, source.subject.ref or ORDER_PATH),
-        Dating.of(source),
+def _happening(event: Snapshot) -> Happening:
+    facts = details(event.thing)
+    payment = facts.get("payment_id")
+    return Happening(
+        key=event.id,
+        code=event.type,
+        subject=event.document,
+        when=event.created,
+        more=facts,
+        aliases=(Alias(PAYMENT, payment),) if isinstance(payment, str) else (),
+        money=tuple(moved(event)),
     )
 
 
-def claim(request: RawRequest, *, now: datetime) -> signing.Claim | Forged:
-    """Read `t=…,v1=…[,v1=…]`; other schemes in the list are passed over."""
-    header = signing.single(request, HEADER)
-    if isinstance(header, Forged):
-        return header
-    pairs = [item.partition("=")[::2] for item in header.split(",")]
-    times = [value for key, value in pairs if key == "t"]
-    candidates = [signing.raw(value) for key, value in pairs if key == "v1"]
-    if len(times) != 1:
-        return Forged(f"{HEADER} must carry one time `t=…`; it carries {len(times)}.")
-    skew = signing.clock(times[0], now=now)
-    if skew is None:
-        return Forged(f"The time in {HEADER} is not a whole number of unix seconds.")
-    if not 1 <= len(candidates) <= signing.MAX_CANDIDATES:
-        limit = signing.MAX_CANDIDATES
-        return Forged(f"{HEADER} carries {len(candidates)} v1 signatures, not 1 to {limit}.", skew)
-    return signing.Claim(times[0].encode() + b"." + request.body, candidates, skew)
+def build(source: Source) -> Declared:
+    return Declared(SCHEME.guard(source), Snapshots(Telling.of(source, ORDER_PATH)))
 
 
 def _snapshot(document: JSON) -> Snapshot:
@@ -257,7 +206,7 @@ def _snapshot(document: JSON) -> Snapshot:
         raise Unreadable(
             "It is not a Stripe event: it needs object = event, id, type and data.object."
         )
-    return Snapshot(key, kind, head.get("created"), document, thing)
+    return Snapshot(key, kind, head.get("created"), head, thing)
 
 
 def _thin(document: JSON) -> Statement | None:
@@ -279,22 +228,26 @@ def _thin(document: JSON) -> Statement | None:
 def mean(event: Snapshot) -> Meaning:
     """Decide what an event means, by its type and, where that is not enough, by its object."""
     if status := STATUSES.get(event.type):
-        return Meaning(status)
+        return _moves_to(status)
     if rule := RULES.get(event.type):
         return rule(event)
     if why := IGNORED.get(event.type):
-        return Meaning(fate=Fate.IGNORED, note=f"{event.type}: {why}.")
+        return telling.ignored(f"{event.type}: {why}.")
     if event.type.startswith(OURS):
         return _unknown(event, "is a new event type of a family that tells about payments")
-    return Meaning(fate=Fate.IGNORED, note=f"{shown(event.type)} is not about a payment.")
+    return telling.ignored(f"{shown(event.type)} is not about a payment.")
+
+
+def _moves_to(status: str) -> Meaning:
+    return Meaning(f"payment.{status}")
 
 
 def _completed(event: Snapshot) -> Meaning:
     match event.thing.get("payment_status"):
         case "paid" | "no_payment_required":
-            return Meaning("paid")
+            return _moves_to("paid")
         case "unpaid":
-            return Meaning("awaiting_payment")
+            return _moves_to("awaiting_payment")
         case _:
             return _unknown(event, "carries an unknown payment_status")
 
@@ -302,7 +255,7 @@ def _completed(event: Snapshot) -> Meaning:
 def _succeeded(event: Snapshot) -> Meaning:
     match event.thing.get("captured"):
         case bool(captured):
-            return Meaning("paid" if captured else "authorized")
+            return _moves_to("paid" if captured else "authorized")
         case _:
             return _unknown(event, "does not tell whether the charge was captured")
 
@@ -310,28 +263,23 @@ def _succeeded(event: Snapshot) -> Meaning:
 def _refunded(event: Snapshot) -> Meaning:
     match event.thing.get("refunded"):
         case bool(full):
-            return Meaning("refunded" if full else "partially_refunded")
+            return _moves_to("refunded" if full else "partially_refunded")
         case _:
             return _unknown(event, "does not tell whether the whole charge was refunded")
 
 
 def _refund(event: Snapshot) -> Meaning:
-    status = mapping.name(event.thing.get("status"))
-    if event.type == "refund.failed" or status in UNDONE_REFUNDS:
-        return _unknown(
-            event,
-            "says that a refund did not reach the customer, so the payment is neither surely paid "
-            "nor surely refunded; look at it in Stripe and correct the order by hand",
-        )
-    if status in SETTLED_REFUNDS:
-        return Meaning()
+    """Leave the status to the sums of the refunds."""
+    if event.type == "refund.failed" or mapping.name(event.thing.get("status")) in REFUNDS:
+        return FACTS
     return _unknown(event, "carries an unknown refund status")
 
 
 def _dispute(event: Snapshot) -> Meaning:
     status = mapping.name(event.thing.get("status"))
     if status is not None and status in DISPUTES:
-        return Meaning(DISPUTES[status])
+        lasting = DISPUTES[status]
+        return _moves_to(lasting) if lasting else FACTS
     return _unknown(event, "carries an unknown dispute status")
 
 
@@ -350,7 +298,7 @@ RULES: Mapping[str, Callable[[Snapshot], Meaning]] = {
 
 
 def _unknown(event: Snapshot, why: str) -> Meaning:
-    return Meaning(fate=Fate.UNMAPPED, note=f"{shown(event.type)} {why}.")
+    return telling.unmapped(f"{shown(event.type)} {why}.")
 
 
 def details(thing: Mapping[str, JSON]) -> dict[str, AttributeValue]:
@@ -366,6 +314,94 @@ def details(thing: Mapping[str, JSON]) -> dict[str, AttributeValue]:
         amounts = {label: money(thing.get(key), code) for label, key in MONEY[kind].items()}
         found = amounts | found
     return {label: value for label, value in found.items() if value is not None}
+
+
+Kind = Literal["paid", "refunded", "charged_back"]
+
+
+def moved(event: Snapshot) -> Iterator[Money]:
+    """Tell what was paid, by payment intent, and what went back, by refund or dispute."""
+    thing = event.thing
+    match thing.get("object"):
+        case "payment_intent" if event.type == "payment_intent.succeeded":
+            yield from _money("paid", thing, thing.get("amount_received"), thing.get("id"))
+        case "charge":
+            yield from _of_charge(event)
+        case "checkout.session" if thing.get("payment_status") == "paid":
+            paid_by = thing.get("payment_intent")
+            yield from _money("paid", thing, thing.get("amount_total"), paid_by)
+        case "invoice" if event.type in {"invoice.paid", "invoice.payment_succeeded"}:
+            paid_by = thing.get("payment_intent")
+            yield from _money("paid", thing, thing.get("amount_paid"), paid_by)
+        case "refund":
+            yield from _of_refund(thing, failed=event.type == "refund.failed")
+        case "dispute":
+            yield from _of_dispute(event)
+        case _:
+            return
+
+
+def _of_charge(event: Snapshot) -> Iterator[Money]:
+    thing = event.thing
+    if thing.get("captured") is True and event.type in CAPTURED:
+        amount = thing.get("amount_captured", thing.get("amount"))
+        named = thing.get("payment_intent") or thing.get("id")
+        yield from _money("paid", thing, amount, named)
+    if event.type != "charge.refunded":
+        return
+    total = minor(thing, thing.get("amount_refunded"))
+    if total is not None:
+        yield Money("refunded", total, _currency(thing))
+    # Older versions of the API list the refunds of the charge.
+    listed = within(thing, "refunds").get("data")
+    for refund in listed[:MAX_REFUNDS] if isinstance(listed, list) else ():
+        if isinstance(refund, dict):
+            yield from _of_refund(refund)
+
+
+def _of_refund(refund: Mapping[str, JSON], *, failed: bool = False) -> Iterator[Money]:
+    status = mapping.name(refund.get("status"))
+    if failed or status in UNDONE_REFUNDS:
+        yield from _nothing("refunded", refund)
+    elif status == "succeeded":
+        yield from _money("refunded", refund, refund.get("amount"), refund.get("id"))
+
+
+def _of_dispute(event: Snapshot) -> Iterator[Money]:
+    thing = event.thing
+    status = mapping.name(thing.get("status")) or ""
+    means = STATUSES.get(event.type) or DISPUTES.get(status)
+    if means == "chargeback":
+        yield from _money("charged_back", thing, thing.get("amount"), thing.get("id"))
+    elif means == "paid":
+        yield from _nothing("charged_back", thing)
+
+
+CAPTURED = frozenset({"charge.succeeded", "charge.captured", "charge.refunded"})
+MAX_REFUNDS = 32
+
+
+def _money(kind: Kind, thing: Mapping[str, JSON], amount: JSON, named: JSON) -> Iterator[Money]:
+    told, name = minor(thing, amount), mapping.name(named)
+    if told is not None and name is not None:
+        yield Money(kind, told, _currency(thing), name)
+
+
+def _nothing(kind: Kind, thing: Mapping[str, JSON]) -> Iterator[Money]:
+    """Take back what was said of a refund or a dispute, even where no currency is told."""
+    if (name := mapping.name(thing.get("id"))) is not None:
+        yield Money(kind, "0", _currency(thing), name)
+
+
+def minor(thing: Mapping[str, JSON], amount: JSON) -> str | None:
+    """Read an amount of an object in its currency; never a negative one."""
+    currency = _currency(thing)
+    sure = isinstance(amount, int) and amount >= 0 and currency
+    return money(amount, currency) if sure else None
+
+
+def _currency(thing: Mapping[str, JSON]) -> str:
+    return currency_code(thing.get("currency"))
 
 
 def money(amount: JSON, currency: str) -> str | None:
@@ -386,7 +422,7 @@ PRESET = Preset(
     category="payments",
     setup=SETUP,
     build=build,
-    scheme="HMAC-SHA256 of time and body, hex",
+    scheme=SCHEME.summary,
     identity="the id of the event",
     proof=Proof("sdk", "stripe 16.1.0 (PyPI)"),
 )

@@ -3,45 +3,53 @@
 Facts from the official SDK (@shopify/shopify-api 13.1.0: signature, both families of headers) and
 shopify.dev (ignoring duplicates, changelog 2024-09-10, fulfillment event statuses of 2026-10; read
 2026-11). UNVERIFIED, from general knowledge: the fields of refunds, parcels and disputes, the
-words of disputes, and whether the lists of statuses are complete; an unknown word is unmapped.
+words of disputes, that a deleted scan still tells its own id and its order, and whether the lists
+of statuses are complete; an unknown word is unmapped.
+
+Only orders/* carry the order number. They claim Shopify's own id of the order and the tracking
+numbers, by which scans, refunds and disputes find it. A scan is named by its own id, so that its
+deletion takes back that scan and no other.
 
 Only the body is signed. The topic, the id and the time in the headers are not, so a status is
 always read from the body; the topic only tells which part of it is news.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 
 from service.domain import keys
-from service.domain.events import Fate, Statement
-from service.intake.preset import Preset, Proof
-from service.intake.provider import NO_KEYS, Forged, Genuine, Keys, Provider, RawRequest
-from service.intake.reading import mapping, telling
+from service.domain.events import Alias, Fate, Money, Revocation, Statement
+from service.intake.preset import Declared, Preset, Proof
+from service.intake.provider import RawRequest
+from service.intake.reading import mapping, money, telling
 from service.intake.reading.mapping import Unreadable, shown
 from service.intake.reading.paths import JSON
 from service.intake.reading.telling import FACTS, Happening, Meaning, Object, unmapped
-from service.intake.verification import keyring, signing
+from service.intake.verification.hmacs import Hmac
 from service.settings import Source
 
 NAME = "shopify"
 TITLE = "Shopify"
 SETUP = """\
 1. Subscribe this source's URL to orders/create, orders/updated, orders/paid,
-   orders/partially_fulfilled, orders/fulfilled and orders/cancelled, format JSON.
+   orders/partially_fulfilled, orders/fulfilled and orders/cancelled, format JSON; as you need them
+   to refunds/create, fulfillments/*, fulfillment_events/* and disputes/* too.
 2. Put the app's client secret behind the reference in `secrets`; for webhooks made under Settings,
    Notifications, it is the secret shown there. While you rotate it, list the old and the new one.
 3. The order number is `order_number` (1001 for #1001). If your shop writes its own prefix, set
    subject.ref = "name".
-4. Only orders/* carry the order number. To use fulfillment_events/create and disputes/* as well,
-   make Shopify's own id of the order its number: subject.ref = "id".
+4. Only orders/* carry the order number; all else waits until one of them has come. Where none
+   ever comes, make Shopify's own id of the order its number: subject.ref = "id".
 5. Answered 401 for four hours (8 tries), Shopify deletes the subscription: check `orderhook
    sources refused` after the first webhook."""
 
 SECRET = "the app's client secret"  # noqa: S105  # names it, is none
 SIGNATURE = "X-Shopify-Hmac-Sha256"
+# The deliveries of 2026 carry it, and all else, without `X-`.
+BARE = "Shopify-Hmac-Sha256"
+SCHEME = Hmac(SIGNATURE, encoding="base64", alias=BARE, what=SECRET, empty=False)
 ORDER_PATH = "order_number"
 
 FINANCIAL: Mapping[str, str] = {
@@ -92,6 +100,10 @@ IGNORED: Mapping[str, str] = {
     "orders/link_requested": "it is no status of the order",
     "orders/shopify_protect_eligibility_changed": "it is no status of the order",
 }
+SCANNED, DELETED = "fulfillment_events/create", "fulfillment_events/delete"
+PARCELS: Mapping[str, str] = {"fulfillments": "id", "fulfillment_events": "fulfillment_id"}
+"""Where the parcel's own id stands."""
+MAX_SCAN = 200
 OURS = ("orders/", "refunds/", "fulfillments/", "fulfillment_events/", "disputes/")
 
 _MONEY = re.compile(r"\d{1,15}(\.\d{1,6})?", re.ASCII)
@@ -138,22 +150,12 @@ FACTS_OF = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shopify(Provider):
-    """One configured shop or app."""
+class Orders:
+    """Reads webhooks for one configured shop or app."""
 
-    scheme: signing.Scheme
     telling: telling.Telling
 
-    def verify(
-        self,
-        request: RawRequest,
-        *,
-        now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002
-    ) -> Genuine | Forged:
-        return signing.judge(self.scheme, claim(request), request, now=now)
-
-    def parse(self, request: RawRequest) -> Sequence[Statement]:
+    def read(self, request: RawRequest) -> Sequence[Statement]:
         try:
             return self._state(telling.document(request, sender=TITLE), request)
         except Unreadable as why:
@@ -163,11 +165,13 @@ class Shopify(Provider):
         topic = mapping.name(header(request, "topic"))
         if topic is None:
             raise Unreadable("The header X-Shopify-Topic is missing, or it is no text to use.")
-        event = header(request, "event-id") or header(request, "webhook-id")
-        key = mapping.name(f"{event or keys.body_key(request.body)}:{topic}")
+        key = _key(body, request, topic)
         if key is None:
             raise Unreadable("The header X-Shopify-Event-Id is no text to use.")
         happening = _happening(body, request, topic=topic, key=key)
+        if topic == DELETED and (scan := _scanned(body)):
+            taken = Revocation(self.telling.source, scan)
+            happening = replace(happening, facts=None, revokes=taken)
         meanings = [rule(body) for rule in RULES.get(topic, ())] or [_other(topic)]
         return tuple(
             self.telling.state(meaning, replace(happening, key=_part(key, place)), request)
@@ -175,24 +179,8 @@ class Shopify(Provider):
         )
 
 
-def build(source: Source) -> Shopify:
-    secrets = keyring.plain(source, SECRET)
-    scheme = signing.Scheme(secrets, source.tolerance, encoding="base64")
-    return Shopify(scheme, telling.Telling.of(source, ORDER_PATH))
-
-
-def claim(request: RawRequest) -> signing.Claim | Forged:
-    """Read the one signature; the deliveries of 2026 carry it, and all else, without `X-`."""
-    names = {name for name, _ in request.headers}
-    bare = SIGNATURE.lower().removeprefix("x-")
-    if {bare, SIGNATURE.lower()} <= names:
-        return Forged(f"The headers {SIGNATURE} and {bare} were both sent; only one is safe.")
-    found = signing.single(request, bare if bare in names else SIGNATURE)
-    if isinstance(found, Forged):
-        return found
-    if not request.body:
-        return Forged("The body is empty, and Shopify signs none that is.")
-    return signing.Claim(request.body, [signing.plain(found, "base64")])
+def build(source: Source) -> Declared:
+    return Declared(SCHEME.guard(source), Orders(telling.Telling.of(source, ORDER_PATH)))
 
 
 def header(request: RawRequest, name: str) -> str | None:
@@ -201,7 +189,21 @@ def header(request: RawRequest, name: str) -> str | None:
     return request.header(f"x-shopify-{name}" if classic else f"shopify-{name}")
 
 
-def _happening(body: Object, request: RawRequest, *, topic: str, key: str) -> Happening:
+def _key(body: Object, request: RawRequest, topic: str) -> str | None:
+    """Name an event; a scan by its own id, which its deletion names too."""
+    scan = _scanned(body)
+    if scan and topic in (SCANNED, DELETED):
+        return scan if topic == SCANNED else f"{scan}:revoked"
+    event = header(request, "event-id") or header(request, "webhook-id")
+    return mapping.name(f"{event or keys.body_key(request.body)}:{topic}")
+
+
+def _scanned(body: Object) -> str | None:
+    named = mapping.name(body.get("id"))
+    return f"{named}:{SCANNED}" if named and len(named.encode()) <= MAX_SCAN else None
+
+
+def _happening(body: dict[str, JSON], request: RawRequest, *, topic: str, key: str) -> Happening:
     family = topic.partition("/")[0]
     order = body if family == "orders" else {"id": body.get("order_id")}
     told = {**body, "refund_amount": _refunded(body)} if family == "refunds" else dict(body)
@@ -212,7 +214,40 @@ def _happening(body: Object, request: RawRequest, *, topic: str, key: str) -> Ha
         when=body.get(TIMES.get(topic, "updated_at")) or header(request, "triggered-at"),
         facts=FACTS_OF.get(family),
         told=told,
+        parcel=mapping.name(body.get(PARCELS[family])) if family in PARCELS else None,
+        aliases=tuple(_names(body, family)),
+        money=tuple(_moved(told)) if family == "refunds" else (),
     )
+
+
+def _names(body: dict[str, JSON], family: str) -> Iterator[Alias]:
+    """Find the other names of the order: Shopify's own id, and its tracking numbers."""
+    order = mapping.name(body.get("id" if family == "orders" else "order_id"))
+    if order:
+        yield Alias("order:shopify", order)
+    listed = body.get("fulfillments") if family == "orders" else [body]
+    if family in ("orders", "fulfillments") and isinstance(listed, list):
+        yield from (Alias("tracking", number) for each in listed for number in _tracking(each))
+
+
+def _tracking(parcel: JSON) -> Iterator[str]:
+    if isinstance(parcel, dict):
+        several = parcel.get("tracking_numbers")
+        listed = several if isinstance(several, list) else []
+        found = map(mapping.name, (parcel.get("tracking_number"), *listed))
+        yield from filter(None, found)
+
+
+def _moved(refund: Object) -> Iterator[Money]:
+    """Tell what went back; a refund that failed as a whole gives back nothing."""
+    named, amount = mapping.name(refund.get("id")), refund.get("refund_amount")
+    if named and isinstance(amount, str):
+        transactions = refund.get("transactions")
+        listed = transactions if isinstance(transactions, list) else []
+        codes = {
+            money.currency_code(each.get("currency")) for each in listed if isinstance(each, dict)
+        }
+        yield Money("refunded", amount, codes.pop() if len(codes) == 1 else "", named)
 
 
 def _part(key: str, place: int) -> str:
@@ -258,11 +293,10 @@ def _dispute(dispute: Object) -> Meaning:
     return FACTS if dispute.get("type") == "inquiry" else _read(DISPUTES, dispute, "status")
 
 
-def _taken_back(_: Object) -> Meaning:
-    return unmapped(
-        "It takes an earlier status of the parcel back, which this version cannot; "
-        "look at the order in Shopify and correct it by hand."
-    )
+def _taken_back(event: Object) -> Meaning:
+    if _scanned(event):
+        return FACTS
+    return unmapped("It takes a scan back, but does not say which.")
 
 
 RULES: Mapping[str, tuple[Callable[[Object], Meaning], ...]] = {
@@ -275,8 +309,8 @@ RULES: Mapping[str, tuple[Callable[[Object], Meaning], ...]] = {
     "refunds/create": (_facts,),
     "fulfillments/create": (_facts,),
     "fulfillments/update": (_facts,),
-    "fulfillment_events/create": (_scan,),
-    "fulfillment_events/delete": (_taken_back,),
+    SCANNED: (_scan,),
+    DELETED: (_taken_back,),
     "disputes/create": (_dispute,),
     "disputes/update": (_dispute,),
 }
@@ -303,13 +337,20 @@ def _other(topic: str) -> Meaning:
 def _refunded(refund: Object) -> str | None:
     """Add up what went back, exactly; None where an amount cannot be read for sure."""
     listed = refund.get("transactions")
-    texts = [
-        str(each.get("amount")) if isinstance(each, dict) else ""
-        for each in (listed if isinstance(listed, list) else ())
-    ]
+    texts = [_amount(each) for each in (listed if isinstance(listed, list) else ())]
     if not texts or not all(_MONEY.fullmatch(text) for text in texts):
         return None
     return format(sum((Decimal(text) for text in texts), Decimal(0)), "f")
+
+
+def _amount(transaction: JSON) -> str:
+    if not isinstance(transaction, dict):
+        return ""
+    failed = transaction.get("status") in FAILED
+    return "0" if failed else str(transaction.get("amount"))
+
+
+FAILED = ("failure", "error")
 
 
 PRESET = Preset(
@@ -318,7 +359,21 @@ PRESET = Preset(
     category="shop",
     setup=SETUP,
     build=build,
-    scheme="HMAC-SHA256 of the body, base64",
-    identity="X-Shopify-Event-Id and the topic",
+    scheme=SCHEME.summary,
+    identity="X-Shopify-Event-Id and the topic; of a scan, its own id",
     proof=Proof("sdk", "@shopify/shopify-api 13.1.0 (npm)"),
+    doubts=(
+        (
+            "The fields of refunds, parcels, scans and disputes are UNVERIFIED: confirm each "
+            "topic you subscribe to on a live delivery."
+        ),
+        (
+            "That fulfillment_events/delete tells the id of the scan, its order and its parcel is "
+            "UNVERIFIED: confirm by deleting a scan."
+        ),
+        (
+            "Whether the lists of statuses are complete is UNVERIFIED: an unknown word is a dead "
+            "letter."
+        ),
+    ),
 )

@@ -11,17 +11,16 @@ nothing, unless the source says `options = { departure = "delivered" }`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from service.domain.errors import ConfigurationError
 from service.domain.events import Statement
-from service.intake.preset import Preset, Proof
-from service.intake.provider import NO_KEYS, Forged, Genuine, Keys, Provider, RawRequest
+from service.intake.preset import Declared, Preset, Proof
+from service.intake.provider import RawRequest
 from service.intake.reading import mapping, telling
 from service.intake.reading.mapping import Unreadable, shown
 from service.intake.reading.paths import JSON
 from service.intake.reading.telling import FACTS, Happening, Meaning, Object, unmapped
-from service.intake.verification import keyring, signing
+from service.intake.verification.hmacs import Hmac
 from service.settings import Source
 
 NAME = "samsara"
@@ -40,6 +39,14 @@ SECRET = "the webhook's secret key (base64)"  # noqa: S105  # names it, is none
 SIGNATURE = "X-Samsara-Signature"
 STAMP = "X-Samsara-Timestamp"
 PREFIX = "v1="
+SCHEME = Hmac(
+    SIGNATURE,
+    message="v1:{time}:{body}",
+    prefix=PREFIX,
+    time=f"header:{STAMP}",
+    key="base64",
+    what=SECRET,
+)
 ORDER_PATH = "stop.externalIds.orderNo || stop.externalIds.order_no"
 
 ARRIVAL, DEPARTURE = "RouteStopArrival", "RouteStopDeparture"
@@ -71,23 +78,13 @@ ATTRIBUTES = telling.paths(
 
 
 @dataclass(frozen=True, slots=True)
-class Samsara(Provider):
-    """One configured webhook."""
+class Stops:
+    """Reads events for one configured webhook."""
 
-    scheme: signing.Scheme
     telling: telling.Telling
     departure: Meaning
 
-    def verify(
-        self,
-        request: RawRequest,
-        *,
-        now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002
-    ) -> Genuine | Forged:
-        return signing.judge(self.scheme, claim(request, now=now), request, now=now)
-
-    def parse(self, request: RawRequest) -> Sequence[Statement]:
+    def read(self, request: RawRequest) -> Sequence[Statement]:
         try:
             event = _event(telling.document(request, sender=TITLE))
         except Unreadable as why:
@@ -106,35 +103,15 @@ class Samsara(Provider):
         return telling.ignored(f"{shown(kind)} is not about a stop.")
 
 
-def build(source: Source) -> Samsara:
+def build(source: Source) -> Declared:
     departure = source.options.get("departure", "nothing")
     if not isinstance(departure, str) or departure not in DEPARTURES:
         choices = " or ".join(DEPARTURES)
         raise ConfigurationError(
             f"The option departure of the source {source.name} must be {choices}."
         )
-    return Samsara(
-        signing.Scheme(keyring.decoded(source, SECRET), source.tolerance),
-        telling.Telling.of(source, ORDER_PATH),
-        DEPARTURES[departure],
-    )
-
-
-def claim(request: RawRequest, *, now: datetime) -> signing.Claim | Forged:
-    """Read one `v1=…` over the version, the time and the body."""
-    header, stamp = (signing.single(request, name) for name in (SIGNATURE, STAMP))
-    if isinstance(header, Forged):
-        return header
-    if isinstance(stamp, Forged):
-        return stamp
-    skew = signing.clock(stamp, now=now)
-    if skew is None:
-        return Forged(f"The header {STAMP} is not a whole number of unix seconds.")
-    if not header.startswith(PREFIX):
-        return Forged(f"{SIGNATURE} carries no signature that starts with `{PREFIX}`.", skew)
-    message = b"v1:%s:%s" % (stamp.encode(), request.body)
-    signature = signing.plain(header.removeprefix(PREFIX), "hex")
-    return signing.Claim(message, [signature], skew)
+    stops = Stops(telling.Telling.of(source, ORDER_PATH), DEPARTURES[departure])
+    return Declared(SCHEME.guard(source), stops)
 
 
 def _event(body: dict[str, JSON]) -> Happening:
@@ -172,7 +149,7 @@ PRESET = Preset(
     category="telematics",
     setup=SETUP,
     build=build,
-    scheme="HMAC-SHA256 of time and body, hex",
+    scheme=SCHEME.summary,
     identity="eventId",
     proof=Proof("none", "developers.samsara.com"),
     options=OPTIONS,

@@ -11,11 +11,10 @@ The topic stands in a header that is not signed; id, time and body are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from service.domain.events import Statement
-from service.intake.preset import Preset, Proof
-from service.intake.provider import NO_KEYS, Forged, Genuine, Keys, Provider, RawRequest
+from service.intake.preset import Declared, Preset, Proof
+from service.intake.provider import RawRequest
 from service.intake.reading import mapping, telling
 from service.intake.reading.mapping import Unreadable, shown
 from service.intake.reading.paths import JSON
@@ -36,7 +35,7 @@ SETUP = """\
 4. Where orders are split into several shipments, leave order.shipment.delivered out:
    order.delivered comes when all of them arrived."""
 
-SECRET = "the subscription's secret (whsec_…)"  # noqa: S105  # names it, is none
+SCHEME = standard.StandardWebhooks("the subscription's secret (whsec_…)")
 TOPIC = "x-webhook-topic"
 ORDER_PATH = "reference_id"
 
@@ -78,22 +77,12 @@ ATTRIBUTES = telling.paths(
 
 
 @dataclass(frozen=True, slots=True)
-class ShipBob(Provider):
-    """One configured subscription."""
+class Shipments:
+    """Reads webhooks for one configured subscription."""
 
-    guard: standard.Signature
     telling: telling.Telling
 
-    def verify(
-        self,
-        request: RawRequest,
-        *,
-        now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002
-    ) -> Genuine | Forged:
-        return self.guard.verify(request, now=now)
-
-    def parse(self, request: RawRequest) -> Sequence[Statement]:
+    def read(self, request: RawRequest) -> Sequence[Statement]:
         try:
             body = telling.document(request, sender=TITLE)
             topic, key = _named(request)
@@ -113,13 +102,14 @@ class ShipBob(Provider):
         )
 
 
-def build(source: Source) -> ShipBob:
-    return ShipBob(standard.Signature.of(source, SECRET), telling.Telling.of(source, ORDER_PATH))
+def build(source: Source) -> Declared:
+    rules = telling.Telling.of(source, ORDER_PATH)
+    return Declared(SCHEME.guard(source), Shipments(rules))
 
 
 def _named(request: RawRequest) -> tuple[str, str]:
     topic = mapping.name(request.header(TOPIC))
-    key = mapping.name(standard.unbranded(request).header(standard.ID))
+    key = mapping.name(request.header(standard.ID))
     if topic is None or key is None:
         raise Unreadable(f"The headers {TOPIC} and {standard.ID} must be there, of 256 bytes each.")
     return topic, key
@@ -159,7 +149,7 @@ PRESET = Preset(
     category="warehouse",
     setup=SETUP,
     build=build,
-    scheme="Standard Webhooks",
+    scheme=SCHEME.summary,
     identity="webhook-id",
     proof=Proof("sdk", "standardwebhooks 1.1.0 (PyPI), the specification it names"),
 )

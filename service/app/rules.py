@@ -1,0 +1,26 @@
+"""Settings in, what every fold and refold goes by out."""
+
+from service.domain.routing import PRIORITIES, Condition, Route
+from service.settings import Settings
+from service.settings.models import Route as Table
+from service.worker import sync
+from service.worker.rules import Rules
+
+
+def rules(settings: Settings) -> Rules:
+    return Rules(
+        lifecycles=settings.lifecycles,
+        routes=[_route(table) for table in settings.routes],
+        leases={name: sync.lease_time(rule) for name, rule in settings.destinations.items()},
+        deadline=settings.waiting.deadline,
+    )
+
+
+def _route(table: Table) -> Route:
+    return Route(
+        table.sources,
+        table.events,
+        table.destinations,
+        when=Condition.of(table.when) if table.when else None,
+        priority=PRIORITIES[table.priority],
+    )

@@ -1,0 +1,1 @@
+"""A lifecycle for the eye: words for its rules, and a picture of its lanes."""

@@ -1,0 +1,123 @@
+"""A subject as people type it, and its page and history as a terminal shows them."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from service import app
+from service.domain.events import Subject
+from service.ops.lookups import Body
+from service.settings import Settings
+
+C = TypeVar("C", bound=Callable[..., object])
+
+USUAL = "order"
+
+
+def named(verb: C) -> C:
+    """The rest of a subject's name."""
+    lifecycle = click.option("--lifecycle", help="What kind it is, where it is not an order.")
+    scope = click.option("--scope", help="Which shop, where numbers may repeat.")
+    return lifecycle(scope(verb))
+
+
+def read_name(
+    settings: Settings, text: str, *, lifecycle: str | None, scope: str | None
+) -> Subject:
+    """`1001`, or in full as lists show it: `order/1001`, `order/shop-eu:1001`.
+
+    With --lifecycle or --scope the text is the bare number, whatever is in it.
+    """
+    kind, slash, rest = text.partition("/")
+    if lifecycle is None and scope is None and slash and kind in app.rules(settings).lifecycles:
+        shop, colon, ref = rest.partition(":")
+        return Subject(kind, shop, ref) if colon else Subject(kind, "", rest)
+    return Subject(lifecycle or USUAL, scope or "", text)
+
+
+def show_page(console: Console, body: Body) -> None:
+    """Where a subject stands, in every lane and at every destination."""
+    console.print(
+        f"[bold]{escape(body['subject'])}[/]  {body['status']}  version {body['version']}"
+    )
+    _print = _printer(console)
+    if body["merged_into"]:
+        _print(f"  The number you asked for was merged into {body['merged_into']}.")
+    for flag in body["flags"]:
+        _print(f"  {flag['flag']}: {flag['sentence']}")
+    for lane, status in body["lanes"].items():
+        _print(f"  {lane}: {status}")
+    for parcel in body["parcels"]:
+        way = "return parcel" if parcel["returns"] else "parcel"
+        stands = ", ".join(f"{lane} {status}" for lane, status in parcel["lanes"].items())
+        _print(f"  {way} {parcel['parcel']}: {stands}")
+    for name, value in body["attributes"].items():
+        _print(f"  {name} = {value}")
+    for alias in body["aliases"]:
+        _print(f"  also called {alias['type']}={alias['value']}{_doubt(alias)}")
+    for each in body["corrections"]:
+        _print(
+            f"  correction {each['id']}: {each['lane']}.{each['status']} by {each['actor']} at "
+            f"{each['at']:%F %T}: {each['reason']}"
+        )
+    console.print(_syncs(body))
+
+
+def show_history(console: Console, body: Body) -> None:
+    table = Table("happened", "by", "says", "outcome", "why", "event")
+    for step in body["history"]:
+        happened = f"{step['occurred_at']:%F %T}" if step["occurred_at"] else "untimed"
+        by = step["source"] or step["actor"] or ""
+        table.add_row(
+            happened,
+            escape(by),
+            escape(_says(step)),
+            step["outcome"] or "",
+            escape(step["reason"] or ""),
+            step["event_id"] or "",
+        )
+    console.print(table)
+
+
+def _printer(console: Console) -> Callable[[str], None]:
+    def _print(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    return _print
+
+
+def _doubt(alias: Body) -> str:
+    """What is wrong with a name, and who claims it."""
+    said = ", ".join(f"{each['claimant']} ({each['subject']})" for each in alias["claims"])
+    waiting = f"; {alias['waiting']} events wait for it" if alias["waiting"] else ""
+    if alias["conflict"]:
+        return f": in conflict, said by {said}{waiting}"
+    return f", said by {said}{waiting}" if alias["leads_here"] else f": outranked, said by {said}"
+
+
+def _says(step: Body) -> str:
+    parcel = f" [{step['parcel']}]" if step["parcel"] else ""
+    what = f"{step['lane']}.{step['status']}{parcel}" if step["lane"] else "attributes"
+    if step["kind"] == "event":
+        return what
+    return f"{step['kind']} {what}" if step["lane"] else str(step["kind"])
+
+
+def _syncs(body: Body) -> Table:
+    """Its records, and below them those that merged subjects left behind."""
+    table = Table("destination", "state", "desired", "synced", "error")
+    left = [(each["subject"], sync) for each in body["merged"] for sync in each["syncs"]]
+    for owner, sync in [*((None, sync) for sync in body["syncs"]), *left]:
+        where = sync["destination"] if owner is None else f"{sync['destination']} (of {owner})"
+        table.add_row(
+            escape(where),
+            sync["state"],
+            str(sync["desired"]),
+            str(sync["synced"]),
+            escape(sync["error"] or ""),
+        )
+    return table

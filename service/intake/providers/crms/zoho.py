@@ -1,0 +1,135 @@
+"""Zoho CRM: thin notifications about records in, statements about orders out.
+
+Facts from the documentation (zoho.com/crm/developer, notifications of v7 and v8; read 2026-11): the
+channel's `token` of at most 50 characters is sent back so that the sender can be told, channels
+live a week at most, GET /crm/v8/{module}/{id}. UNVERIFIED: where the token and the ids stand in a
+notification (as below, by what is generally known), the names of stages and statuses, whether the
+API takes the token as a bearer token, repeats.
+
+A notification names records and nothing else, so each is asked for.
+"""
+
+import re
+from dataclasses import replace
+
+from service.domain.events import Lookup
+from service.intake.answering import replies
+from service.intake.preset import Declared, Manners, Preset, Proof
+from service.intake.provider import Inquiry
+from service.intake.providers.crms import fields
+from service.intake.reading.layout import Layout, Says
+from service.intake.reading.money import Amount
+from service.intake.reading.pointing import Pointing
+from service.intake.reading.reader import OWN_USER
+from service.intake.verification.shared import BodySecret
+from service.settings import Source
+
+SETUP = """\
+1. Make a token of 32 hexadecimal digits (openssl rand -hex 16) and put it behind the reference in
+   `secrets`.
+2. Enable notifications with POST /crm/v8/actions/watch: that token, this source's URL as
+   notify_url, and the events Deals.all (or Sales_Orders.all). A channel ends after a week at most:
+   renew it every day.
+3. Notifications only name records. Put an access token behind the reference in `token`, and have
+   whatever renews it (they live an hour) write it there; set `api` to the api_domain Zoho gave you,
+   if it is not https://www.zohoapis.com.
+4. The order number is the field Order_No; for another one set options = { order_field = "NAME" }.
+5. Set options.own_user to the id of the user we write as, so that our own writes are ignored when
+   they come back.
+6. Name stages of your own in `statuses`; until then each is a dead letter."""
+
+SCHEME = BodySecret("json", "token", what="the token of the notification channel")
+KEPT = "ignore: the order keeps its last status"
+
+POSTED = Layout(
+    title="Zoho CRM",
+    items="ids[].{id: @}",
+    says=(Says("root.operation", {"insert": "look up", "update": "look up", "delete": KEPT}),),
+    ref="`null`",
+    when="root.server_time",
+    # No key: a record changes again and again, and each time it must be looked up.
+    lookup=("record", "join('/', [root.module, id])"),
+)
+
+STAGES = {
+    **dict.fromkeys(
+        (
+            *("Qualification", "Needs Analysis", "Value Proposition", "Identify Decision Makers"),
+            *("Proposal/Price Quote", "Negotiation/Review", "Created"),
+        ),
+        "facts",
+    ),
+    "Closed Won": "order.confirmed",
+    "Closed Lost": "order.cancelled",
+    "Closed Lost to Competition": "order.cancelled",
+    "Approved": "order.confirmed",
+    "Delivered": "delivery.delivered",
+    "Cancelled": "order.cancelled",
+}
+STAGE = "Stage || Status"
+ORDER_NUMBER = "Order_No"
+
+ANSWERED = Layout(
+    title="Zoho CRM",
+    items="data",
+    says=(Says(STAGE, STAGES),),
+    ref=ORDER_NUMBER,
+    key=("id", "Modified_Time", STAGE),
+    when="Modified_Time",
+    author="Modified_By.id",
+    aliases={"record:zoho": "id"},
+    facts={"deal_name": "Deal_Name || Subject", "crm_stage": STAGE},
+    amounts={"amount": Amount("Amount || Grand_Total", "Currency")},
+)
+
+_RECORD = re.compile(r"\w{1,64}/\d{1,32}", re.ASCII)
+
+
+def ask(lookup: Lookup) -> Inquiry | None:
+    known = _RECORD.fullmatch(lookup.object_id)
+    return Inquiry(f"/crm/v8/{lookup.object_id}") if known else None
+
+
+MANNERS = Manners(answer=replies.text("OK"), inquire=ask)
+
+
+def build(source: Source) -> Declared:
+    answered = replace(ANSWERED, ref=fields.order_field(source, usual=ORDER_NUMBER))
+    return Declared(SCHEME.guard(source), Pointing.of(POSTED, answered, source), MANNERS)
+
+
+PRESET = Preset(
+    name="zoho",
+    title="Zoho CRM",
+    category="crm",
+    setup=SETUP,
+    build=build,
+    scheme=SCHEME.summary,
+    identity="each notification asks anew; a record by its id, time of change and stage",
+    proof=Proof("none", "zoho.com/crm/developer"),
+    doubts=(
+        (
+            "Where token, module, ids and operation stand in a notification is UNVERIFIED: confirm"
+            " on "
+            "the first one, which is refused if the token is elsewhere."
+        ),
+        (
+            "The stages of deals and the statuses of sales orders are UNVERIFIED: compare with "
+            "your "
+            "account, and name others in statuses."
+        ),
+        (
+            "That the API takes an access token as Bearer is UNVERIFIED (it asks for "
+            "Zoho-oauthtoken): "
+            "confirm on the first look-up."
+        ),
+        (
+            "Whether Zoho repeats a notification is UNVERIFIED: compare records by Modified_Time "
+            "after "
+            "an outage."
+        ),
+    ),
+    api="https://www.zohoapis.com",
+    options=(fields.OPTION, OWN_USER),
+    asks=True,
+)

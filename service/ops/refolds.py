@@ -1,0 +1,114 @@
+"""The configuration changed: which subjects comes in, a job that folds them anew goes out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from service.domain import law
+from service.domain.errors import Misnamed, OrderhookError
+from service.ops.decisions import Hand
+from service.ops.jobs import Step, Stride
+from service.ops.lookups import Body
+from service.store import actions, jobs, refolds, subjects
+from service.store.jobs import Job
+from service.store.pool import Connection, transaction
+from service.worker.refold import refold
+from service.worker.rules import Rules
+
+USUAL_RATE = 200
+MOST_AT_ONCE = 25
+"""Subjects of one stride: all their events are loaded, and they stay locked until it ends."""
+
+
+class Stale(OrderhookError):
+    """The configuration here is another one than where the refold was asked for."""
+
+
+async def place(
+    hand: Hand, lifecycle: str | None, *, rate: int, dry_run: bool = False, mine: bool = False
+) -> tuple[Job | None, Body]:
+    """Count the subjects, and unless it is a dry run, put a job in line.
+
+    With `mine` the caller carries it; else it waits for a process that runs jobs.
+    """
+    if lifecycle is not None and lifecycle not in hand.rules.lifecycles:
+        known = ", ".join(hand.rules.lifecycles)
+        raise Misnamed(f"There is no lifecycle {lifecycle!r}; there are {known}.")
+    async with transaction(hand.pool) as tx:
+        found = await refolds.extent(tx, lifecycle)
+        asked = {
+            "lifecycle": lifecycle,
+            "last": found.last,
+            "reading": fingerprint(hand.rules),
+        }
+        job = (
+            None
+            if dry_run
+            else await _make(tx, hand, asked, rate=rate, matched=found.subjects, mine=mine)
+        )
+    return job, {"job": str(job.id) if job else None, "matched": found.subjects}
+
+
+async def _make(
+    tx: Connection, hand: Hand, asked: Mapping[str, Any], *, rate: int, matched: int, mine: bool
+) -> Job:
+    job = await jobs.add(
+        tx, "refold", actor=hand.actor, request=asked, rate=rate, matched=matched, mine=mine
+    )
+    await actions.record(
+        tx,
+        hand.actor,
+        "refold",
+        target=f"job/{job.id}",
+        detail={"lifecycle": asked["lifecycle"], "matched": matched, "rate": rate},
+    )
+    return job
+
+
+def step(rules: Callable[[], Rules]) -> Step:
+    """The strides of refold jobs; `rules` tells the configured ones of this moment."""
+
+    async def stride(tx: Connection, job: Job, limit: int) -> Stride:
+        known = rules()
+        if job.request["reading"] != fingerprint(known):
+            raise Stale(
+                "This process folds by another configuration than the one that asked for the "
+                "refold: reload every process (SIGHUP), then refold again."
+            )
+        return await _stride(tx, job, known, min(limit, MOST_AT_ONCE))
+
+    return stride
+
+
+async def _stride(tx: Connection, job: Job, rules: Rules, limit: int) -> Stride:
+    asked, after = job.request, int(job.cursor or 0)
+    found = await refolds.page(tx, asked["lifecycle"], after=after, last=asked["last"], limit=limit)
+    if not found:
+        return Stride(job.cursor, done=0, over=True)
+    rows = await subjects.lock_present(tx, found.values())
+    ours = [
+        row
+        for name, row in sorted(rows.items())
+        if row.law <= law.LAW and name.lifecycle in rules.lifecycles
+    ]
+    await refold(tx, ours, rules=rules, cause=f"{job.actor} asked for a refold")
+    return Stride(str(max(found)), done=len(ours), skipped=len(found) - len(ours))
+
+
+def fingerprint(rules: Rules) -> str:
+    """Name the lifecycles and routes that subjects are folded by."""
+    said = {
+        "lifecycles": {name: asdict(each) for name, each in rules.lifecycles.items()},
+        "routes": [
+            [
+                *(route.sources, route.events, route.destinations, route.priority),
+                route.when.expression if route.when else None,
+            ]
+            for route in rules.routes
+        ],
+    }
+    packed = orjson.dumps(said, default=sorted, option=orjson.OPT_SORT_KEYS)
+    return sha256(packed).hexdigest()[:16]

@@ -1,0 +1,195 @@
+"""Calls to addresses that others have a say in: a URL comes in, a small answer or why not goes out.
+
+Where a host may come from data it is guarded, and nothing of ours can be reached this way: a name is
+resolved once, every address behind it must be public, and the connection goes to those addresses
+and to no other; outside the sandbox only https. A host that comes from the configuration may be
+anywhere, as the operator says. No redirect is ever followed, so neither leads to the other.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+MOST_CALLS = 16
+"""At the same time, over all hosts."""
+
+# Addresses of version 4 in disguise; what they lead to depends on the network we stand in.
+_DISGUISES = tuple(
+    map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """No answer came that can be used; the reason is a sentence without secrets."""
+
+    reason: str
+    forbidden: bool = False
+    """Whether trying again is no use: the address itself is not allowed."""
+
+
+class Inside(OSError):
+    """A name leads to an address that is not public."""
+
+
+def is_public(address: str) -> bool:
+    """Whether anybody on the internet could reach this address as well as we."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is not None:
+            return _is_global(found.ipv4_mapped)
+        if any(found in network for network in _DISGUISES):
+            return False
+    return _is_global(found)
+
+
+def _is_global(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+class Resolver(AbstractResolver):
+    """Resolves a name for one connection; guarded, all its addresses must be public."""
+
+    def __init__(self, *, guarded: bool) -> None:
+        self._guarded = guarded
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        addresses = [(kind, str(where[0])) for kind, _, _, _, where in found]
+        if self._guarded and not all(is_public(address) for _, address in addresses):
+            raise Inside(0, "a name of an address that is not public")
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=kind, proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for kind, address in addresses
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class Outbound:
+    """Makes the calls of one process."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, guarded: bool) -> None:
+        self._session = session
+        self._guarded = guarded
+
+    async def get(
+        self,
+        url: str,
+        *,
+        within: timedelta,
+        most: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer | Missed:
+        """Read at most so many bytes in at most so long, following no redirect; never raises."""
+        try:
+            address = URL(url, encoded=True)
+            if forbidden := self._refusal(address):
+                return forbidden
+            async with asyncio.timeout(within.total_seconds()):
+                return await self._get(address, headers or {}, most)
+        except TimeoutError:
+            return Missed("There was no answer within the time-out.")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return _missed(error)
+
+    def _refusal(self, address: URL) -> Missed | None:
+        allowed = ("https",) if self._guarded else ("https", "http")
+        if address.scheme not in allowed or not address.host or address.user is not None:
+            return Missed("The address is not https, or carries a user name.", forbidden=True)
+        # The resolver is not asked about what is an address already.
+        if self._guarded and _is_address(address.host) and not is_public(address.host):
+            return Missed(_INSIDE, forbidden=True)
+        return None
+
+    async def _get(self, address: URL, headers: Mapping[str, str], most: int) -> Answer | Missed:
+        sent = {"Accept-Encoding": "identity", **headers}
+        async with self._session.get(address, headers=sent, allow_redirects=False) as response:
+            body = bytearray()
+            while chunk := await response.content.readany():
+                body += chunk
+                if len(body) > most:
+                    response.close()
+                    return Missed(f"The answer is longer than {most} bytes.")
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                return Missed("The answer is compressed, which was not asked for.")
+            kept = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, bytes(body), kept)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+_INSIDE = "The address is not on the public internet."
+
+
+def _missed(error: Exception) -> Missed:
+    match error:
+        case aiohttp.ClientConnectorDNSError() if isinstance(error.os_error, Inside):
+            return Missed(_INSIDE, forbidden=True)
+        case aiohttp.ClientConnectorDNSError():
+            return Missed("The host name does not resolve.")
+        case aiohttp.ClientSSLError():
+            return Missed("TLS was refused, or its certificate is not accepted.")
+        case aiohttp.ClientConnectorError():
+            return Missed("No connection could be made.")
+        case ValueError():
+            return Missed("The address or a header cannot be sent.", forbidden=True)
+        case _:
+            return Missed("The connection broke, or the answer was not HTTP.")
+
+
+@asynccontextmanager
+async def opened(*, guarded: bool) -> AsyncIterator[Outbound]:
+    """Open a session that trusts nothing: no proxies, cookies, kept connections or caches.
+
+    Unguarded it is for hosts of the configuration alone, and for the sandbox.
+    """
+    connector = aiohttp.TCPConnector(
+        limit=MOST_CALLS,
+        force_close=True,
+        use_dns_cache=False,
+        resolver=Resolver(guarded=guarded),
+    )
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        timeout=aiohttp.ClientTimeout(total=None),
+        headers={"User-Agent": "orderhook"},
+    ) as session:
+        yield Outbound(session, guarded=guarded)

@@ -1,0 +1,1 @@
+"""Any sender as simulated senders, one file each."""

@@ -1,0 +1,1 @@
+"""Back offices as simulated senders, one file each."""

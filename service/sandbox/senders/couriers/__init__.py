@@ -1,0 +1,1 @@
+"""Couriers as simulated senders, one file each."""

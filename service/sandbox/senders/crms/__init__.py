@@ -1,0 +1,1 @@
+"""CRMs as simulated senders, one file each."""

@@ -1,0 +1,1 @@
+"""Payment systems as simulated senders, one file each."""

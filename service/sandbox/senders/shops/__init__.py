@@ -1,0 +1,1 @@
+"""Shops as simulated senders, one file each."""

@@ -1,0 +1,1 @@
+"""Transport and telematics as simulated senders, one file each."""

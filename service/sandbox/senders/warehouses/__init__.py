@@ -1,0 +1,1 @@
+"""Warehouses as simulated senders, one file each."""

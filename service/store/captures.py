@@ -1,0 +1,96 @@
+"""The last requests of each source in capture mode, whole: what was sent, by whomever."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from service.store import sql
+from service.store.pool import Pool, session, transaction
+
+SQL = sql.load("captures")
+
+KEPT = 50
+"""Captures of one source that are kept."""
+MOST_BYTES = 64 * 1024 * 1024
+"""What the captures of all sources may hold together."""
+KEPT_FOR = timedelta(days=7)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One request as it came; every text is one that PostgreSQL takes."""
+
+    source: str
+    received_at: datetime
+    peer: str
+    method: str
+    path: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes."""
+        texts = [self.path, self.query, *(part for pair in self.headers for part in pair)]
+        return len(self.body) + sum(map(len, texts))
+
+
+async def add(pool: Pool, capture: Capture, *, most: int = MOST_BYTES) -> None:
+    """Keep it, and drop what is too much beside it, the oldest first."""
+    async with transaction(pool) as tx:
+        await tx.execute(
+            SQL["add"],
+            capture.source,
+            capture.received_at,
+            capture.peer,
+            capture.method,
+            capture.path,
+            capture.query,
+            capture.headers,
+            capture.body,
+            capture.weight,
+        )
+        await tx.execute(SQL["trim"], capture.source, KEPT, most)
+
+
+async def forget(pool: Pool) -> None:
+    """Drop what nobody needed for long: it may hold secrets of senders."""
+    async with session(pool) as connection:
+        await connection.execute(SQL["forget"], KEPT_FOR)
+
+
+async def of_source(pool: Pool, source: str, *, start: int) -> list[Row]:
+    """List the captures of a source, the newest first, with the start of each body."""
+    async with session(pool) as connection:
+        rows = await connection.fetch(SQL["of_source"], source, KEPT, start)
+        return [dict(row) for row in rows]
+
+
+async def one(pool: Pool, source: str, number: int) -> Row | None:
+    """Find one capture, whole."""
+    async with session(pool) as connection:
+        row = await connection.fetchrow(SQL["one"], source, number)
+        return dict(row) if row else None
+
+
+async def whole(pool: Pool, source: str) -> list[Capture]:
+    """Take the captures of a source as they came, the oldest first."""
+    async with session(pool) as connection:
+        rows = await connection.fetch(SQL["whole"], source, KEPT)
+    return [
+        Capture(
+            source=source,
+            received_at=row["received_at"],
+            peer=row["peer"],
+            method=row["method"],
+            path=row["path"],
+            query=row["query"],
+            headers=[(name, value) for name, value in row["headers"]],
+            body=row["body"],
+        )
+        for row in rows
+    ]

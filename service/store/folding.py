@@ -1,0 +1,151 @@
+"""What a fold reads: owed events, the subjects and names they speak of, and whole histories.
+
+Each function is one round trip. Locks are taken in one order by everybody: entries that others
+hold are left out, then come names, then subjects; so nobody waits in a ring.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+
+from service.domain.events import Event, Subject
+from service.domain.names import Book, Claim, Name
+from service.domain.state import Pin
+from service.store import events, sql, subjects
+from service.store.outbox import Entry
+from service.store.pool import Connection
+from service.store.subjects import Row
+
+SQL = sql.load("folding")
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class SubjectsMoved(Exception):
+    """Another transaction made or merged a subject meanwhile: roll back, and begin anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is still owed, locked; events of suspects are left out unless one is folded alone."""
+
+    at: datetime
+    """Time of the transaction, by the database clock."""
+    entries: Sequence[Entry]
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Locked subjects, and every claim on the names that were asked for."""
+
+    rows: Mapping[int, Row]
+    claims: Sequence[Claim]
+
+    def survivor(self, subject_id: int) -> int:
+        """The subject that stands for this one today."""
+        while (into := self.rows[subject_id].merged_into) is not None:
+            subject_id = into
+        return subject_id
+
+    def find(self, names: Iterable[Subject]) -> dict[Subject, int]:
+        """The survivors that subjects of these names lead to."""
+        by_name = {row.subject: row.id for row in self.rows.values()}
+        return {name: self.survivor(by_name[name]) for name in names}
+
+    def book(self, names: Iterable[Name]) -> Book:
+        found: dict[Name, set[Claim]] = {name: set() for name in names}
+        for claim in self.claims:
+            found[claim.name].add(claim._replace(subject=self.survivor(claim.subject)))
+        return {name: frozenset(claims) for name, claims in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that a subject, and what was merged into it, is folded from."""
+
+    events: list[Event] = field(default_factory=list)
+    guests: set[UUID] = field(default_factory=set)
+    """Those of the events that are there by another name."""
+    pins: list[Pin] = field(default_factory=list)
+    rolled_back: set[UUID] = field(default_factory=set)
+    claims: dict[int, Claim] = field(default_factory=dict)
+    """The standing claims by their ids, all on this subject."""
+    destinations: list[str] = field(default_factory=list)
+    """Who knows the subject."""
+
+
+async def take(
+    tx: Connection, event_ids: Sequence[UUID], *, alone: bool, names: Collection[Name] = ()
+) -> Taken:
+    """Lock what is still owed, then the names that these events use, and `names` besides."""
+    rows = await tx.fetch(SQL["take"], event_ids, alone, *name_columns(names))
+    return Taken(
+        at=rows[0]["at"] if rows else NEVER,
+        entries=[Entry(row["event_id"], row["crashes"], row["solo"]) for row in rows],
+        events=[
+            replace(events.read(row), request_id=row["request_id"])
+            for row in rows
+            if row["id"] is not None
+        ],
+    )
+
+
+async def stand(tx: Connection, named: Collection[Subject], *, names: Collection[Name]) -> Standing:
+    """Make subjects exist; lock them, those that locked names are claimed for, and survivors.
+
+    First what is missing is entered, then what there is is locked, each in (lifecycle, scope, ref)
+    order: who waits for a subject another one is making must not hold one already. A subject that
+    another one made meanwhile cannot be seen by this statement, so it raises SubjectsMoved.
+    """
+    found = await tx.fetch(SQL["stand"], *subjects.columns(named), *name_columns(names))
+    rows = {row["id"]: subjects.read(row) for row in found}
+    claims = [
+        Claim(Name(*said[:3]), row["id"], *said[3:]) for row in found for said in row["claims"]
+    ]
+    survivors = {row.merged_into for row in rows.values()} - {None}
+    if not survivors <= rows.keys() or not set(named) <= {row.subject for row in rows.values()}:
+        raise SubjectsMoved
+    return Standing(rows, claims)
+
+
+async def histories(
+    tx: Connection, subject_ids: Collection[int], *, including: Sequence[UUID] = ()
+) -> dict[int, History]:
+    """Every accepted event of locked subjects but the dead, the waiting and the pending ones.
+
+    Those of `including` are taken though they are pending.
+    """
+    found = {subject_id: History() for subject_id in subject_ids}
+    if found:
+        for row in await tx.fetch(SQL["history"], sorted(found), including):
+            _note(found[row["root"]], row)
+    return found
+
+
+def _note(history: History, row: asyncpg.Record) -> None:
+    """A row is an event, or all that is known of the subject besides."""
+    if row["known"] is None:
+        history.events.append(events.read(row))
+        if row["guest"]:
+            history.guests.add(row["id"])
+        return
+    known = row["known"]
+    history.pins.extend(Pin(*each) for each in known["pins"])
+    history.rolled_back.update(map(UUID, known["rolled_back"]))
+    history.destinations.extend(known["destinations"])
+    for id_, lifecycle, type_, value, kind, claimant in known["claims"]:
+        history.claims[id_] = Claim(Name(lifecycle, type_, value), row["root"], kind, claimant)
+
+
+def name_columns(names: Iterable[Name]) -> tuple[list[str], list[str], list[str]]:
+    """The parts of names, each once."""
+    ordered = sorted(set(names))
+    return (
+        [name.lifecycle for name in ordered],
+        [name.type for name in ordered],
+        [name.value for name in ordered],
+    )

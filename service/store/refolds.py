@@ -1,0 +1,31 @@
+"""Which subjects are folded anew after the configuration changed, page by page."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from service.domain.events import Subject
+from service.store import sql
+from service.store.pool import Connection
+
+SQL = sql.load("refolds")
+
+
+class Extent(NamedTuple):
+    """How many subjects there are, and the id of the newest: later ones need no refold."""
+
+    subjects: int
+    last: int
+
+
+async def extent(tx: Connection, lifecycle: str | None) -> Extent:
+    row = await tx.fetchrow(SQL["count"], lifecycle)
+    assert row is not None
+    return Extent(row["subjects"], row["last"])
+
+
+async def page(
+    tx: Connection, lifecycle: str | None, *, after: int, last: int, limit: int
+) -> Mapping[int, Subject]:
+    """The next subjects by id."""
+    rows = await tx.fetch(SQL["page"], lifecycle, after, last, limit)
+    return {row["id"]: Subject(row["lifecycle"], row["scope"], row["ref"]) for row in rows}

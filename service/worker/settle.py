@@ -1,0 +1,187 @@
+"""Events at their subjects come in; the subjects' new states, names and debts are planned."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from service import telemetry
+from service.domain import law, names, routing
+from service.domain.events import Event, Outcome
+from service.domain.law import Folded, State
+from service.domain.names import Claim, Conflict, Name
+from service.store import folding
+from service.store.folding import History
+from service.store.pool import Connection
+from service.store.subjects import Row
+from service.store.writing import Contradiction, Wait
+from service.worker import lives, refold, steps, waits
+from service.worker.lives import Case, Life
+from service.worker.plan import Plan
+from service.worker.roads import End, Move
+from service.worker.rules import Rules
+from service.worker.seating import Seating
+from service.worker.steps import Change
+
+log = structlog.get_logger()
+
+CONTESTED = "a name that brought events to it leads elsewhere, or nowhere"
+
+
+async def settle(tx: Connection, plan: Plan, seating: Seating, rules: Rules) -> None:
+    """Move every subject, reading whole histories once where the law cannot go on from a state."""
+    rows = seating.standing.rows
+    advanced = {each: _advance(rows[each], news, rules) for each, news in seating.seats.items()}
+    lost = _lost(seating)
+    stale = {each for each, folded in advanced.items() if folded is None} | lost.keys()
+    telemetry.REFOLDS.inc(len(stale))
+    including = [event.id for news in seating.seats.values() for event in news]
+    found = await folding.histories(tx, stale, including=including)
+    lived = lives.live_all(
+        {
+            each: Case(
+                rules.lifecycles[rows[each].subject.lifecycle],
+                history,
+                news=seating.seats.get(each, ()),
+                lost=lost.get(each, set()),
+            )
+            for each, history in sorted(found.items())
+        },
+        seating.after,
+    )
+    for each, folded in advanced.items():
+        if folded is not None and each not in lived:
+            _move(plan, rows[each], folded, seating.seats[each], rules)
+    for each, life in lived.items():
+        _live_on(plan, rows[each], life, seating.seats.get(each, []), found[each], rules)
+    _name(plan, seating, lived)
+
+
+def wait(plan: Plan, seating: Seating, *, until: datetime) -> None:
+    """Let events whose names lead nowhere yet wait for a link."""
+    for event, meant in seating.homeless.values():
+        why = waits.reason(event, meant, standing=seating.standing, until=until)
+        plan.writes.outcomes[event.id] = (Outcome.WAITING, why)
+        plan.writes.waits[event.id] = Wait(names.of(event.statement), until)
+        plan.ends.append(End(event, Outcome.WAITING))
+
+
+def _lost(seating: Seating) -> dict[int, set[Name]]:
+    """The names that this fold takes from subjects that other events may have found by them."""
+    contested = names.contested(names.changed(seating.before, seating.after))
+    return {each: gone for each, gone in contested.items() if _is_ours(seating, each)}
+
+
+def _is_ours(seating: Seating, subject: int) -> bool:
+    row = seating.standing.rows.get(subject)
+    return row is not None and row.state is not None and row.law <= law.LAW
+
+
+def _advance(row: Row, news: Sequence[Event], rules: Rules) -> Folded | None:
+    """The incremental form, where it may be used: the same law, and nothing out of order.
+
+    What is revoked may take claims with it, which only the whole history can tell.
+    """
+    lifecycle = rules.lifecycles[row.subject.lifecycle]
+    if row.state is None:
+        folded = law.fold(lifecycle, news)
+    elif row.law == law.LAW and (
+        gone_on := law.advance(lifecycle, State.from_json(row.state), news)
+    ):
+        folded = gone_on
+    else:
+        return None
+    revoked = any(said.outcome is Outcome.REVOKED for said in folded.outcomes.values())
+    return None if revoked else folded
+
+
+def _move(plan: Plan, row: Row, folded: Folded, news: Sequence[Event], rules: Rules) -> None:
+    """Take one subject to its new state, because of these events."""
+    made = steps.change(rules.lifecycles[row.subject.lifecycle], row, folded.state)
+    steps.write(plan.writes, made, folded, event_ids=[event.id for event in news])
+    _owe(plan, made, news, _routed(made, news, rules), rules.leases)
+
+
+def _live_on(
+    plan: Plan,
+    row: Row,
+    life: Life,
+    news: Sequence[Event],
+    history: History,
+    rules: Rules,
+) -> None:
+    """The same from its whole history; events that left it are owed to the fold again."""
+    put_off = {event.id for event in news} & life.left
+    plan.writes.put_off += sorted(put_off)
+    plan.writes.orphaned |= life.left - put_off
+    plan.writes.unclaimed |= life.unclaimed.keys()
+    stayed = [event for event in news if event.id not in put_off]
+    made = steps.change(rules.lifecycles[row.subject.lifecycle], row, life.folded.state)
+    cause = CONTESTED if life.left else ""
+    steps.write(
+        plan.writes, made, life.folded, event_ids=[event.id for event in stayed], cause=cause
+    )
+    owed_to = _routed(made, stayed, rules)
+    leases: Mapping[str, timedelta | None] = rules.leases
+    if life.left:
+        owed_to = {**refold.known(rules, history, life, made), **owed_to}
+        leases = {**dict.fromkeys(history.destinations), **leases}
+    _owe(plan, made, stayed, owed_to, leases)
+
+
+def _routed(made: Change, news: Sequence[Event], rules: Rules) -> dict[str, int]:
+    return routing.destinations(rules.routes, news, made.view, before=made.before)
+
+
+def _owe(
+    plan: Plan,
+    made: Change,
+    news: Sequence[Event],
+    owed_to: Mapping[str, int],
+    leases: Mapping[str, timedelta | None],
+) -> None:
+    debts = steps.debts(made, owed_to, leases)
+    plan.writes.debts += debts
+    plan.writes.adopted |= {event.id: made.row.id for event in news if event.subject is None}
+    told = [debt.destination for debt in debts]
+    plan.moves.append(Move(made.row.subject, made.version, news, told))
+
+
+def _name(plan: Plan, seating: Seating, lived: Mapping[int, Life]) -> None:
+    """Keep what is claimed after all, and see what follows for others."""
+    gone = {claim for life in lived.values() for claim in life.unclaimed.values()}
+    final: dict[Name, frozenset[Claim]] = {}
+    for name, claims in seating.after.items():
+        before = seating.before.get(name, frozenset())
+        made = {claim for claim in claims - before if _stands(claim, lived)}
+        plan.writes.claimed |= made
+        final[name] = (before | made) - gone
+    changes = names.changed(seating.before, final)
+    plan.writes.released = names.released(changes)
+    for name, (_, now) in changes.items():
+        if isinstance(now, Conflict):
+            plan.writes.contradictions += _contradictions(seating, name, now, plan.writes.claimed)
+
+
+def _stands(claim: Claim, lived: Mapping[int, Life]) -> bool:
+    """Whether an event that was not revoked makes the claim."""
+    life = lived.get(claim.subject)
+    return life is None or (claim.name, claim.claimant) in life.claimed
+
+
+def _contradictions(
+    seating: Seating, name: Name, found: Conflict, claimed: Iterable[Claim]
+) -> list[Contradiction]:
+    """One row for a name that leads to one more subject now."""
+    claim = next((claim for claim in sorted(claimed) if claim.name == name), None)
+    if claim is None:
+        return []
+    speaking = (
+        event.id
+        for event in seating.seats.get(claim.subject, ())
+        if event.source == claim.claimant and name in names.of(event.statement)
+    )
+    detail = waits.contradiction(name, found, standing=seating.standing)
+    telemetry.ALIAS_CONFLICTS.inc()
+    log.warning("alias_conflict", name=str(name), source=claim.claimant)
+    return [Contradiction(claim.claimant, next(speaking, None), claim.subject, detail)]

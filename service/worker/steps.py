@@ -1,0 +1,102 @@
+"""A locked subject and its state come in; its new version and what is owed for it go out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from service.domain import law
+from service.domain.law import Folded, State
+from service.domain.lifecycle import Lifecycle, alarms, overall
+from service.domain.routing import View
+from service.store.subjects import Row, Saved, Step
+from service.store.syncs import Debt
+from service.store.writing import Writes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A subject before and after; a new version only if anything can be seen of it."""
+
+    row: Row
+    state: State
+    view: View
+    before: View | None
+    version: int
+
+    @property
+    def seen(self) -> bool:
+        return self.version != self.row.version
+
+
+def change(lifecycle: Lifecycle, row: Row, state: State, *, above: int | None = None) -> Change:
+    """Compare; with `above` the new version is greater than that, seen or not."""
+    now = _view(lifecycle, row, state)
+    before = State.from_json(row.state) if row.state is not None else None
+    then = _view(lifecycle, row, before, status=row.status) if before is not None else None
+    version = row.version + (now != then)
+    if above is not None:
+        version = max(version, above + 1)
+    return Change(row, state, now, then, version)
+
+
+def write(
+    writes: Writes, made: Change, folded: Folded, *, event_ids: Sequence[UUID], cause: str = ""
+) -> None:
+    """Save the subject, what became of its events, and the step if there is one."""
+    writes.outcomes |= {key: (said.outcome, said.reason) for key, said in folded.outcomes.items()}
+    view = made.view
+    writes.saved.append(
+        Saved(
+            id=made.row.id,
+            status=view["status"],
+            version=made.version,
+            law=law.LAW,
+            state=made.state.to_json(),
+            flags=view["flags"],
+        )
+    )
+    if made.seen:
+        writes.steps.append(
+            Step(
+                subject_id=made.row.id,
+                version=made.version,
+                previous=made.row.status,
+                status=view["status"],
+                lanes=view["lanes"],
+                occurred_at=_moment(made.state),
+                event_ids=event_ids,
+                cause=cause,
+            )
+        )
+
+
+def debts(
+    made: Change, priorities: Mapping[str, int], leases: Mapping[str, timedelta | None]
+) -> list[Debt]:
+    """What is owed for a change that is seen: to destinations that are configured."""
+    if not made.seen:
+        return []
+    return [
+        Debt(made.row.id, name, made.version, leases[name], priority)
+        for name, priority in priorities.items()
+        if name in leases
+    ]
+
+
+def _moment(state: State) -> datetime | None:
+    return state.last.occurred_at if state.last else None
+
+
+def _view(lifecycle: Lifecycle, row: Row, state: State, *, status: str | None = None) -> View:
+    lanes = state.lanes_view
+    return View(
+        lifecycle=row.subject.lifecycle,
+        scope=row.subject.scope,
+        ref=row.subject.ref,
+        status=overall(lifecycle, lanes) if status is None else status,
+        lanes=lanes,
+        parcels=state.parcels_view,
+        attributes=state.attributes_view,
+        flags=[alarm.flag for alarm in alarms(lifecycle, lanes)],
+    )

@@ -1,0 +1,124 @@
+"""What a fold costs: four round trips whatever it holds, and each finds its rows by an index."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from service.domain.events import Event, Fate, Revocation
+from service.store import pool
+from service.store.ids import new_id
+from tests import make
+from tests.folding import Desk, Watched, courier, desk, shop
+
+pytestmark = pytest.mark.postgres
+
+BATCH = 200
+CROWD = 100_000
+FULL_SCAN = r"Seq Scan on (\w+)\b(?! .*cost=0\.00\.\.0\.00)"
+"""Of a table that holds anything: days to come have empty partitions already."""
+READ = ("events", "aliases", "waiting", "subjects", "outbox", "adoptions")
+
+
+@pytest.fixture
+async def order(database: str) -> AsyncIterator[Desk]:
+    async with desk(database) as made:
+        yield made
+
+
+@dataclass
+class Log:
+    """The statements of each transaction, without its brackets."""
+
+    transactions: list[list[tuple[str, Sequence[object]]]] = field(default_factory=list)
+    _within: bool = False
+
+    def note(self, _: object, query: str, values: Sequence[object]) -> None:
+        if query.startswith("BEGIN"):
+            self.transactions.append([])
+            self._within = True
+        elif query.startswith(("COMMIT", "ROLLBACK")):
+            self._within = False
+        elif self._within:
+            self.transactions[-1].append((query, values))
+
+
+async def everything(order: Desk) -> list[Event]:
+    """A batch of all that there is, on subjects that all have a past."""
+    await order.happen(*(courier(f"w{n}") for n in range(10)))
+    before = [shop(f"o{n}", f"t{n}", occurred_at=make.at(30)) for n in range(40)]
+    await order.worker().fold(await order.accept(*before))
+    key = before[7].statement.dedupe_key
+    return [
+        *(shop(f"o{n}", status="refunded", occurred_at=make.at(40)) for n in range(40)),
+        *(shop(f"o{n}", status="awaiting_payment", occurred_at=make.at(0)) for n in range(30)),
+        *(shop(f"new{n}", f"w{n % 20}", f"n{n}") for n in range(40)),
+        *(courier(f"t{n}", occurred_at=make.at(n)) for n in range(40)),
+        *(courier(f"nobody{n}") for n in range(20)),
+        shop("o7", status=None, lane=None, revokes=Revocation("shop", key)),
+        shop("o9", "t8", source="wms"),
+        *(make.event(id=new_id(), fate=fate, note="So.", ref=None) for fate in list(Fate)[1:]),
+        *(make.event(id=new_id(), fate=Fate.IGNORED, note="So.") for _ in range(23)),
+    ]
+
+
+async def test_a_batch_of_everything_takes_four_round_trips(order: Desk) -> None:
+    events = await everything(order)
+    assert BATCH == len(events)
+    ids, log = await order.accept(*events), Log()
+    await order.worker(Watched(order.db, log.note)).fold(ids)
+    assert [4] == [len(each) for each in log.transactions]
+    await order.settle()
+    totals = await order.outcomes()
+    assert totals["accepted"] == sum(totals.values()) / 2
+
+
+async def test_what_is_in_order_takes_three(order: Desk) -> None:
+    await order.happen(shop("1001", "123"))
+    ids, log = await order.accept(courier("123"), shop("2")), Log()
+    await order.worker(Watched(order.db, log.note)).fold(ids)
+    assert [3] == [len(each) for each in log.transactions]
+
+
+async def test_every_statement_finds_its_rows_by_an_index(order: Desk) -> None:
+    events = await everything(order)
+    ids, log = await order.accept(*events), Log()
+    await _crowd(order)
+    await order.worker(Watched(order.db, log.note)).fold(ids)
+    statements = log.transactions[-1]
+    for query, values in statements:
+        async with pool.transaction(order.db) as tx:
+            lines = [row[0] for row in await tx.fetch(f"EXPLAIN {query}", *values)]
+        plan = "\n".join(lines)
+        scanned = set(re.findall(FULL_SCAN, plan))
+        slow = {name for name in scanned if name.startswith(READ)}
+        assert not slow, plan
+
+
+async def _crowd(order: Desk) -> None:
+    """Much that has nothing to do with the batch."""
+    async with pool.transaction(order.db) as tx:
+        await tx.execute(
+            f"""
+            CREATE TEMP TABLE crowd ON COMMIT DROP AS
+            SELECT gen_random_uuid() AS id, n FROM generate_series(1, {CROWD}) AS n;
+            UPDATE crowd SET id = (substr((SELECT max(id::text) FROM events), 1, 13)
+                                   || substr(id::text, 14))::uuid;
+            INSERT INTO events (id, request_id, source, dedupe_key, lifecycle, scope, ref, lane,
+                                status, code, occurred_at, received_at, attributes, fate, note)
+            SELECT id, id, 'shop', n::text, 'order', '', 'c' || n, 'payment', 'paid', '', now(),
+                   now(), '{{}}', 'fold', '' FROM crowd;
+            INSERT INTO outbox (event_id, due_at) SELECT id, now() + interval '1 h' FROM crowd;
+            INSERT INTO subjects (lifecycle, scope, ref) SELECT 'order', '', 'c' || n FROM crowd;
+            INSERT INTO aliases (lifecycle, type, value, subject_id, kind, claimant)
+            SELECT lifecycle, 'tracking:cdek', ref, id, 'source', 'shop' FROM subjects;
+            INSERT INTO waiting (event_id, lifecycle, type, value, deadline_at)
+            SELECT id, 'order', 'tracking:cdek', 'x' || n, now() + interval '1 d' FROM crowd;
+            INSERT INTO adoptions (event_id, subject_id) SELECT id, n FROM crowd;
+            INSERT INTO event_outcomes (event_id, outcome, reason)
+            SELECT id, 'applied', '' FROM crowd;
+            """,
+            timeout=120,
+        )
+        await tx.execute("ANALYZE")
