@@ -1,13 +1,14 @@
 """Calls to addresses that others have a say in: a URL comes in, a small answer or why not goes out.
 
-Where a host may come from data it is guarded, and nothing of ours can be reached this way: a name is
-resolved once, every address behind it must be public, and the connection goes to those addresses
+Where a host may come from data it is guarded, and nothing of ours can be reached this way: a name
+is resolved once, every address behind it must be public, and the connection goes to those addresses
 and to no other; outside the sandbox only https. A host that comes from the configuration may be
 anywhere, as the operator says. No redirect is ever followed, so neither leads to the other.
 """
 
 import asyncio
 import socket
+import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -109,7 +110,10 @@ class Outbound:
         most: int,
         headers: Mapping[str, str] | None = None,
     ) -> Answer | Missed:
-        """Read at most so many bytes in at most so long, following no redirect; never raises."""
+        """Read at most so many bytes in at most so long, following no redirect; never raises.
+
+        An `Accept-Encoding: gzip` among the headers lets the answer be packed.
+        """
         try:
             address = URL(url, encoded=True)
             if forbidden := self._refusal(address):
@@ -139,10 +143,27 @@ class Outbound:
                 if len(body) > most:
                     response.close()
                     return Missed(f"The answer is longer than {most} bytes.")
-            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            encoding = response.headers.get("Content-Encoding", "identity").lower()
+            if encoding not in {"identity", sent["Accept-Encoding"]}:
                 return Missed("The answer is compressed, which was not asked for.")
+            plain = bytes(body) if encoding == "identity" else _unpacked(body, most)
+            if plain is None:
+                return Missed(f"The answer is no gzip of at most {most} bytes.")
             kept = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, bytes(body), kept)
+            return Answer(response.status, plain, kept)
+
+
+def _unpacked(body: bytearray, most: int) -> bytes | None:
+    """Unpack gzip, and no further than allowed: a small body may hide a huge one."""
+    reader = zlib.decompressobj(wbits=_GZIP)
+    try:
+        plain = reader.decompress(body, most + 1)
+    except zlib.error:
+        return None
+    return plain if reader.eof and len(plain) <= most else None
+
+
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 def _is_address(host: str) -> bool:

@@ -95,13 +95,15 @@ class Desk:
         async with pool.transaction(self.db) as tx:
             await aliases.lock(tx, "order", [alias])
             row = (await subjects.lock_present(tx, [name]))[name]
-            return await names.unlink(tx, alias, row, rules=self.rules)
+            done = await names.unlink(tx, alias, row, rules=self.rules, actor="anna")
+            return done != "nobody"
 
     async def merge(self, loser: str, winner: str) -> None:
         gone, stays = Subject("order", "", loser), Subject("order", "", winner)
         async with pool.transaction(self.db) as tx:
             rows = await subjects.lock_present(tx, [gone, stays])
-            await names.merge(tx, rows[stays], rows[gone], rules=self.rules)
+            decided = {"actor": "anna", "reason": "Ordered twice."}
+            await names.merge(tx, rows[stays], rows[gone], rules=self.rules, **decided)
 
     async def statuses(self) -> dict[str, str]:
         found = await self.table("SELECT ref, status FROM subjects WHERE merged_into IS NULL")

@@ -18,6 +18,7 @@ STATEMENTS = (
             ('fold', 'look_up', 'ignored', 'unreadable', 'unmapped', 'unresolved_subject'))
     """,
     # A claim that a subject goes by another name; the claimant is a source, an operator or a CRM.
+    # A denial is an operator's word that it does not, which no claim of a source outweighs.
     """
     CREATE TABLE aliases (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -25,7 +26,7 @@ STATEMENTS = (
         type text NOT NULL,
         value text NOT NULL,
         subject_id bigint NOT NULL,
-        kind text NOT NULL CHECK (kind IN ('source', 'operator', 'destination')),
+        kind text NOT NULL CHECK (kind IN ('source', 'operator', 'destination', 'denial')),
         claimant text NOT NULL,
         made_at timestamptz NOT NULL DEFAULT now(),
         revoked_at timestamptz
@@ -50,6 +51,7 @@ STATEMENTS = (
     """,
     "CREATE INDEX waiting_name ON waiting (lifecycle, type, value)",
     "CREATE INDEX waiting_deadline ON waiting (deadline_at) WHERE deadline_at IS NOT NULL",
+    "CREATE INDEX waiting_event ON waiting (event_id) WHERE starts_with(type, 'event:')",
     # Events that belong to a subject by an alias, not by their own ref.
     """
     CREATE TABLE adoptions (
@@ -61,7 +63,8 @@ STATEMENTS = (
     """
     ALTER TABLE subjects
         ADD COLUMN merged_into bigint,
-        ADD COLUMN flags text[] NOT NULL DEFAULT '{}'
+        ADD COLUMN flags text[] NOT NULL DEFAULT '{}',
+        ADD COLUMN lifecycle_hash text NOT NULL DEFAULT ''
     """,
     "CREATE INDEX subjects_merged ON subjects (merged_into) WHERE merged_into IS NOT NULL",
     "CREATE INDEX subjects_flagged ON subjects (updated_at DESC, id DESC) WHERE flags <> '{}'",

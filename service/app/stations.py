@@ -111,8 +111,9 @@ async def accept(process: Process) -> Intake:
     commits = GroupCommit(accept_pool, fast_path, process=process.id, lease=outbox.LEASE)
     tallies = Tallies()
     present = [process.settings]
-    calls = outbound.opened(guarded=not process.settings.server.sandbox)
-    servers = KeyServers(await process.stack.enter_async_context(calls))
+    sandbox = process.settings.server.sandbox
+    calls = outbound.opened(guarded=not sandbox)
+    servers = KeyServers(await process.stack.enter_async_context(calls), rehearsing=sandbox)
     intake = Intake(
         senders(process.settings),
         commits,

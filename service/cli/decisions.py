@@ -218,13 +218,19 @@ async def _refold(
         if as_json:
             print_json(body)
         if job is None:
-            console.print(f"{body['matched']:,} orders would be folded anew.")
+            console.print(
+                f"{body['matched']:,} orders would be folded anew; {body['behind']:,} of them were "
+                "folded by other rules, and the next event of each would do it as well."
+            )
             return 0
         job = await _carry(hand, job, console)
     if job.state == "failed":
         console.print(f"The refold stopped: {job.error}", markup=False)
         return EXIT_NEGATIVE
-    console.print(f"{job.done:,} orders folded anew; what changed is owed to its destinations.")
+    console.print(
+        f"{job.done:,} orders folded anew, {body['behind']:,} of them were behind; "
+        "what changed is owed to its destinations."
+    )
     return 0
 
 

@@ -25,6 +25,8 @@ STEP_SECONDS = 20.0
 READING_SECONDS = 0.8
 """Between two lines of the story, when somebody may be watching the board."""
 TOKEN_TTL = timedelta(hours=12)
+SHOWN = {"late": "{title} (superseded)", "waiting": "{title}, the scan waits"}
+"""What a twist comes to, where it is more than nothing."""
 BEGIN = timedelta(hours=26)
 """How long ago the story begins; the parcel takes its time."""
 
@@ -121,10 +123,7 @@ async def _follow(plays: Driver, webhook: Webhook, posted: Posted) -> str:
     """Wait until the CRM shows what it must, and tell how long that took."""
 
     async def arrived() -> bool:
-        late = webhook.twist == "late"
-        return await plays.status(story.HERO) == webhook.status and (
-            not late or await _superseded(plays)
-        )
+        return await plays.status(story.HERO) == webhook.status and await _seen(plays, webhook)
 
     if not await until(arrived, within=STEP_SECONDS):
         raise OrderhookError(
@@ -133,10 +132,21 @@ async def _follow(plays: Driver, webhook: Webhook, posted: Posted) -> str:
         )
     title = TITLES[webhook.status]
     if webhook.twist:
-        return f"{title} (superseded)" if webhook.twist == "late" else f"{title}, as before"
+        return SHOWN.get(webhook.twist, "{title}, as before").format(title=title)
     order = await plays.crm(f"/orders/{story.HERO}")
     took = datetime.fromisoformat(order["history"][-1]["at"]) - posted.began
     return f"{title:<16}{took / timedelta(milliseconds=1):>5.0f} ms"
+
+
+async def _seen(plays: Driver, webhook: Webhook) -> bool:
+    """Whether the twist, if there is one, shows."""
+    match webhook.twist:
+        case "late":
+            return await _superseded(plays)
+        case "waiting":
+            return bool((await plays.api("/ledger"))["sources"][webhook.source]["waiting"])
+        case _:
+            return True
 
 
 async def _superseded(plays: Driver) -> bool:

@@ -2,18 +2,22 @@
 
 import base64
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 from pydantic_core import PydanticCustomError
 
 from service.cli.context import Context, reading, wait_for
+from service.cli.first_sources import FOLDER, TAKEN, First
 from service.domain.errors import ConfigurationError, Conflict
 from service.intake.providers import registry
 from service.ops import sources
 from service.ops.proposing import Offered
 from service.settings import Settings, environment, locate
 from service.settings.secrets import References
+
+BASE = "http://127.0.0.1:8080"
 
 TEMPLATE = """\
 # Orderhook. Every key: docs/configuration.md; mistakes: `orderhook check`.
@@ -30,6 +34,9 @@ url = "embedded"                # or "env:AMQP_URL" for RabbitMQ; embedded needs
 [auth]
 jwt_secret = "file:{folder}/jwt"
 
+"""
+
+USUAL = """\
 [sources.shop]                  # any system, by configuration alone
 provider = "generic"
 secrets = ["file:{folder}/shop"]
@@ -55,6 +62,9 @@ DELIVERED = "delivery.delivered"
 provider = "stripe"
 secrets = ["file:{folder}/stripe"]   # put the endpoint's own whsec_… here
 
+"""
+
+DESTINATION = """\
 [destinations.crm]              # takes signed callbacks (Standard Webhooks)
 crm = "callback"
 url = "http://127.0.0.1:9000/callback"
@@ -77,18 +87,34 @@ destinations = ["crm"]
     default=Path(),
     help="Where to write; the present directory by default.",
 )
+@click.option(
+    "--source",
+    "sources_",
+    metavar="NAME=PROVIDER",
+    multiple=True,
+    help="Begin with this source; may be repeated. `orderhook providers` lists the providers.",
+)
 @click.option("--from-capture", metavar="SOURCE", help="Propose the table of this source.")
 @click.option("--secret", help="With --from-capture: a reference to the secret, to be tried.")
 @click.pass_obj
 def init(
-    context: Context, *, directory: Path, from_capture: str | None, secret: str | None
+    context: Context,
+    *,
+    directory: Path,
+    sources_: tuple[str, ...],
+    from_capture: str | None,
+    secret: str | None,
 ) -> None:
+    if from_capture is not None and sources_:
+        raise click.UsageError("--source begins a configuration, --from-capture adds to one.")
     if from_capture is not None:
         settings = context.load()
         offered = offer(context, settings, secret) if secret else None
         click.echo(wait_for(_propose(settings, from_capture, offered)), nl=False)
     elif secret is not None:
         raise click.UsageError("--secret goes together with --from-capture.")
+    elif sources_:
+        begin(directory, [First.of(each) for each in sources_])
     else:
         write(directory)
 
@@ -115,19 +141,44 @@ def offer(context: Context, settings: Settings, reference: str) -> Offered:
 
 def write(directory: Path) -> None:
     """Write the configuration of a first installation."""
-    target, folder = directory / "orderhook.toml", directory / "secrets"
+    _lay(directory, USUAL.format(folder=FOLDER), fresh_secrets())
+    for source, provider in (("shop", "generic"), ("stripe", "stripe")):
+        preset = registry.preset(provider)
+        click.echo(f"{source}: POST to {BASE}/webhooks/{source}")
+        click.echo("\n".join(f"  {line}" for line in preset.setup.strip().splitlines()) + "\n")
+    click.echo(_then(directory))
+
+
+def begin(directory: Path, firsts: Sequence[First]) -> None:
+    """Write a configuration of these sources, and say what each of their senders needs."""
+    names = [each.name for each in firsts]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigurationError(f"--source names {twice[0]} twice: give each source its own name.")
+    made = {name: value for each in firsts for name, value in each.made().items()}
+    fresh = {name: value for name, value in fresh_secrets().items() if name in TAKEN}
+    tables = "\n".join(each.table() for each in firsts) + "\n"
+    _lay(directory, tables, fresh | made)
+    for each in firsts:
+        click.echo(each.steps(BASE))
+    click.echo(_then(directory))
+
+
+def _lay(directory: Path, sources_: str, values: Mapping[str, str]) -> None:
+    """Write the file, and secrets beside it; neither over what is there."""
+    target, folder = directory / "orderhook.toml", directory / FOLDER
     if target.exists():
         raise Conflict(f"{target} exists already: move it away, or use --directory.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, value in fresh_secrets().items():
+    for name, value in values.items():
         _write(folder / name, value)
-    target.write_text(TEMPLATE.format(folder="secrets"))
+    head, tail = TEMPLATE.format(folder=FOLDER), DESTINATION.format(folder=FOLDER)
+    target.write_text(head + sources_ + tail)
     click.echo(f"Wrote {target} and secrets in {folder}.\n")
-    for source, provider in (("shop", "generic"), ("stripe", "stripe")):
-        preset = registry.preset(provider)
-        click.echo(f"{source}: POST to http://127.0.0.1:8080/webhooks/{source}")
-        click.echo("\n".join(f"  {line}" for line in preset.setup.strip().splitlines()) + "\n")
-    click.echo(f"Then: orderhook --config {target} check && orderhook --config {target} run all")
+
+
+def _then(directory: Path) -> str:
+    target = directory / "orderhook.toml"
+    return f"Then: orderhook --config {target} check && orderhook --config {target} run all"
 
 
 def fresh_secrets() -> dict[str, str]:

@@ -96,7 +96,7 @@ for group in (orders.orders, events.events, dead.dead, attempts.attempts, source
 
 
 def exit_code(error: OrderhookError) -> int:
-    """2: the user mends the configuration or the words; 3: something outside is missing or taken."""
+    """2: the user mends configuration or words; 3: something outside is missing or taken."""
     match error:
         case ConfigurationError() | Misnamed():
             return 2

@@ -92,6 +92,8 @@ def _printer(console: Console) -> Callable[[str], None]:
 
 def _doubt(alias: Body) -> str:
     """What is wrong with a name, and who claims it."""
+    if alias["denied"]:
+        return f": no more, said by {alias['denied']['actor']} at {alias['denied']['at']:%F %T}"
     said = ", ".join(f"{each['claimant']} ({each['subject']})" for each in alias["claims"])
     waiting = f"; {alias['waiting']} events wait for it" if alias["waiting"] else ""
     if alias["conflict"]:

@@ -128,6 +128,11 @@ class Statement:
     note: str = ""
     """Why the fate is not `fold`, as a sentence."""
 
+    @property
+    def follows(self) -> bool:
+        """Whether it names no subject, and belongs where the event is that it takes back."""
+        return self.revokes is not None and self.ref is None and not self.aliases
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -139,8 +144,17 @@ class Event:
     received_at: datetime
     request_id: UUID | None = field(default=None, compare=False)
     """The request it came with, where that was asked for."""
+    about: Subject | None = field(default=None, compare=False)
+    """Where it follows the event it takes back, and that was asked for: the subject of that one."""
+    beside: UUID | None = field(default=None, compare=False)
+    """That event, where it is at its subject by other names, and might leave."""
 
     @property
     def subject(self) -> Subject | None:
         said = self.statement
         return Subject(said.lifecycle, said.scope, said.ref) if said.ref is not None else None
+
+    @property
+    def home(self) -> Subject | None:
+        """The subject it names, or that of the event it takes back."""
+        return self.subject or self.about

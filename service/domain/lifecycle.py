@@ -1,7 +1,9 @@
 """The lifecycles as data: lane statuses come in, one overall status goes out."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,12 @@ class Lifecycle:
         if lane is None or status is None or lane not in self.lanes:
             return None
         return self.lanes[lane].statuses.get(status)
+
+
+def fingerprint(lifecycle: Lifecycle) -> str:
+    """Name all that a lifecycle says: with any change of it, another one comes out."""
+    said = json.dumps(asdict(lifecycle), default=sorted, sort_keys=True)
+    return sha256(said.encode()).hexdigest()[:16]
 
 
 def overall(lifecycle: Lifecycle, lanes: Mapping[str, str]) -> str:

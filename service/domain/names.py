@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from service.domain.events import Event, Statement
+from service.domain import keys
+from service.domain.events import Event, Revocation, Statement
 
-Kind = Literal["source", "operator", "destination"]
+Kind = Literal["source", "operator", "destination", "denial"]
+
+EVENT = "event:"
+"""How the types of names begin that stand for an event of a source; nobody else uses them."""
 
 MOST_SUBJECTS = 8
 """A name that so many subjects claim names none of them; no source adds to that."""
@@ -28,7 +32,7 @@ class Name(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Somebody says that a subject goes by a name."""
+    """Somebody says that a subject goes by a name, or as a denial, an operator that it does not."""
 
     name: Name
     subject: int
@@ -66,18 +70,39 @@ class Introduced:
 
 def of(said: Statement) -> tuple[Name, ...]:
     """The names a statement knows its subject by."""
+    if said.follows:
+        return (taken_back(said.lifecycle, said.revokes),) if said.revokes else ()
     return tuple(Name(said.lifecycle, *alias) for alias in said.aliases)
 
 
+def taken_back(lifecycle: str, event: Revocation) -> Name:
+    """The name of the subject of an event, for one that knows nothing else of it."""
+    return Name(lifecycle, f"{EVENT}{event.source}", keys.dedupe_hash(*event).hex())
+
+
 def speaker(event: Event, subject: int | None) -> Speaker:
-    return Speaker(event.id, event.source, of(event.statement), subject)
+    """An event that came with another one has nothing to say about names."""
+    spoken = of(event.statement) if event.about is None else ()
+    return Speaker(event.id, event.source, spoken, subject)
+
+
+def counting(claims: Iterable[Claim]) -> list[Claim]:
+    """The claims that count: a denial silences sources and destinations, never an operator."""
+    everything = list(claims)
+    denied = {(claim.name, claim.subject) for claim in everything if claim.kind == "denial"}
+    return [
+        claim
+        for claim in everything
+        if claim.kind == "operator"
+        or (claim.kind != "denial" and (claim.name, claim.subject) not in denied)
+    ]
 
 
 def resolve(claims: Iterable[Claim]) -> Resolution:
-    """The one subject that all standing claims name; operators outrank everybody else."""
-    everything = list(claims)
-    operators = [claim for claim in everything if claim.kind == "operator"]
-    subjects = sorted({claim.subject for claim in operators or everything})
+    """The one subject that all counting claims name; operators outrank everybody else."""
+    counted = counting(claims)
+    operators = [claim for claim in counted if claim.kind == "operator"]
+    subjects = sorted({claim.subject for claim in operators or counted})
     if len(subjects) > 1:
         return Conflict(tuple(subjects))
     return subjects[0] if subjects else None
@@ -155,6 +180,8 @@ def _claim(known: dict[Name, frozenset[Claim]], speakers: Iterable[Speaker]) -> 
         assert each.subject is not None
         for name in each.names:
             claims = known.get(name, frozenset())
-            subjects = {claim.subject for claim in claims}
+            if any(said.kind == "denial" and said.subject == each.subject for said in claims):
+                continue
+            subjects = {claim.subject for claim in claims if claim.kind != "denial"}
             if each.subject in subjects or len(subjects) < MOST_SUBJECTS:
                 known[name] = claims | {Claim(name, each.subject, "source", each.source)}

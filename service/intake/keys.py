@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -80,6 +81,8 @@ class KeyServers:
 
     outbound: Gets
     clock: Callable[[], float] = lambda: asyncio.get_running_loop().time()
+    rehearsing: bool = False
+    """In the sandbox: a source that says where its `api` is has its keys served there, too."""
     _entries: OrderedDict[tuple[str, str], Entry] = field(default_factory=OrderedDict)
     _asked: dict[str, deque[float]] = field(default_factory=dict)
 
@@ -109,12 +112,18 @@ class KeyServers:
     def _entry(self, wanted: Wanted, source: Source) -> Entry:
         """Find or make the entry; the one not used for the longest time goes."""
         # A token is one source's own, and so is what it was answered.
-        place = (wanted.url, source.name if wanted.authorized else "")
+        place = (self._address(wanted, source), source.name if wanted.authorized else "")
         entry = self._entries.setdefault(place, Entry())
         self._entries.move_to_end(place)
         while len(self._entries) > MOST_DOCUMENTS:
             self._entries.pop(self._leaving())
         return entry
+
+    def _address(self, wanted: Wanted, source: Source) -> str:
+        """Where to ask; what the request says of it was judged before, rehearsing or not."""
+        if self.rehearsing and source.api:
+            return source.api.rstrip("/") + urlsplit(wanted.url).path
+        return wanted.url
 
     def _leaving(self) -> tuple[str, str]:
         """Addresses that led nowhere leave first: whoever invents them must not evict others."""
@@ -142,7 +151,10 @@ class KeyServers:
     async def _ask(self, entry: Entry, wanted: Wanted, source: Source) -> None:
         try:
             answer = await self.outbound.get(
-                wanted.url, within=WITHIN, most=MOST, headers=_headers(wanted, source)
+                self._address(wanted, source),
+                within=WITHIN,
+                most=MOST,
+                headers=_headers(wanted, source),
             )
             self._note(entry, answer, source)
         finally:

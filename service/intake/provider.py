@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -59,9 +59,10 @@ class Inquiry:
     """A question to the sender's API, asked by a worker with the source's `token`."""
 
     path: str
-    """Below the source's `api` address."""
+    """Below the source's `api` address; `{token}` stands for the source's `token`."""
     query: str = ""
-    authorization: Literal["bearer", "basic", "none"] = "bearer"
+    authorization: str = "Bearer {token}"
+    """The header Authorization; `{token64}` is the token in base64. Empty: none is sent."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -45,7 +45,7 @@ async def expect_open(tx: Connection, hand: Hand, row: Row | None, name: Subject
     if survivor != name:
         raise Declined(f"{name} was merged into {survivor}; decide about {survivor} instead.")
     if name.lifecycle not in hand.rules.lifecycles:
-        raise Declined(f"The lifecycle {name.lifecycle!r} of {name} is configured no more.")
+        raise Declined(unconfigured(name.lifecycle, f"{name} cannot be folded"))
     if row.law > law.LAW:
         raise Declined(f"A newer release has folded {name}; decide about it there.")
     return row
@@ -56,6 +56,14 @@ async def record(
 ) -> None:
     """Append who did what; the subject's history reads these rows."""
     await actions.record(tx, hand.actor, f"subject.{act}", target=str(target), detail=detail)
+
+
+def unconfigured(lifecycle: str, but: str) -> str:
+    """Say that a lifecycle went from the configuration before its subjects did."""
+    return (
+        f"{but}, but the lifecycle {lifecycle!r} is configured no more: define "
+        f"[lifecycles.{lifecycle}] again and reload every process."
+    )
 
 
 def unknown(name: Subject) -> NotFound:

@@ -14,8 +14,8 @@ from service.store.pool import Pool
 
 Act = Literal["correction", "release", "rollback", "link", "unlink", "merge"]
 
-OPERATOR = "operator"
-"""The kind of claim that outranks all others."""
+OPERATOR, DENIAL = "operator", "denial"
+"""The kind of claim that outranks all others, and an operator's word against one."""
 
 
 async def read(pool: Pool, name: Subject, *, lifecycles: Mapping[str, Lifecycle]) -> Body | None:
@@ -57,14 +57,18 @@ def _aliases(claims: Sequence[Row], *, root: int) -> list[Body]:
 
 def _alias(type_: str, value: str, claims: Sequence[Row], *, root: int) -> Body:
     """A name leads somewhere while its claims agree; what operators say outranks the rest."""
-    heard = [claim for claim in claims if claim["kind"] == OPERATOR] or claims
-    roots = {claim["root"] for claim in heard}
+    denials = {claim["root"]: claim for claim in claims if claim["kind"] == DENIAL}
+    said = [claim for claim in claims if claim["kind"] != DENIAL]
+    operators = [claim for claim in said if claim["kind"] == OPERATOR]
+    roots = {claim["root"] for claim in operators or said}
+    roots = roots if operators else roots - denials.keys()
     return {
         "type": type_,
         "value": value,
         "conflict": len(roots) > 1,
         "leads_here": roots == {root},
         "waiting": claims[0]["waiting"],
+        "denied": _denied(denials.get(root)),
         "claims": [
             {
                 "subject": str(_name(claim)),
@@ -72,9 +76,13 @@ def _alias(type_: str, value: str, claims: Sequence[Row], *, root: int) -> Body:
                 "claimant": claim["claimant"],
                 "made_at": claim["made_at"],
             }
-            for claim in claims
+            for claim in said
         ],
     }
+
+
+def _denied(denial: Row | None) -> Body | None:
+    return {"actor": denial["claimant"], "at": denial["made_at"]} if denial else None
 
 
 def _correction(row: Row) -> Body:
@@ -153,7 +161,8 @@ def _plain(row: Row, action: str, detail: Mapping[str, Any]) -> Body | None:
         case "subject.link":
             return _step(row, "link", reason=f"also called {_called(detail)}")
         case "subject.unlink":
-            return _step(row, "unlink", reason=f"no longer called {_called(detail)}")
+            held = "; no source brings that back" if detail.get("denied") else ""
+            return _step(row, "unlink", reason=f"no longer called {_called(detail)}{held}")
         case _:
             return None
 

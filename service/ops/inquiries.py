@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 import structlog
@@ -20,7 +20,7 @@ from service.intake.provider import Inquiry, RawRequest
 from service.intake.providers import registry
 from service.intake.receive import Sender
 from service.outbound import Answer, Outbound
-from service.settings import Source
+from service.settings import Secret
 from service.store import acceptance, outbox, owed_lookups
 from service.store.acceptance import Arrival
 from service.store.ids import new_id
@@ -107,14 +107,14 @@ class Runner:
         address = sender.source.api or registry.preset(sender.source.provider).api
         if inquiry is None or not address:
             return lookups.failed(owed, "the source does not say where its API is (api)")
-        shown = _shown(inquiry, sender.source)
-        if shown is None:
+        told = authorized(inquiry, sender.source.token)
+        if told is None:
             return lookups.failed(owed, "the source has no token to show its API")
         answer = await self._outbound.get(
-            url(address, inquiry),
+            url(address, told),
             within=self._within,
             most=sender.source.max_body,
-            headers={"Accept": "application/json", **inquiry.headers, **shown},
+            headers={"Accept": "application/json", **told.headers},
         )
         verdict = lookups.judge(answer, owed, now=self._clock(), jitter=_jitter())
         if isinstance(verdict, Done) and isinstance(answer, Answer):
@@ -147,15 +147,23 @@ def url(address: str, inquiry: Inquiry) -> str:
     return f"{address.rstrip('/')}{path}{'?' + inquiry.query if inquiry.query else ''}"
 
 
-def _shown(inquiry: Inquiry, source: Source) -> dict[str, str] | None:
-    if inquiry.authorization == "none":
-        return {}
-    if source.token is None:
+def authorized(inquiry: Inquiry, secret: Secret | None) -> Inquiry | None:
+    """Fill the token in where it belongs; None where there is none. Never stored, never logged."""
+    if TOKEN not in inquiry.path and not inquiry.authorization:
+        return inquiry
+    if secret is None:
         return None
-    token = source.token.reveal().strip()
-    if inquiry.authorization == "basic":
-        return {"Authorization": f"Basic {b64encode(token).decode()}"}
-    return {"Authorization": f"Bearer {token.decode('latin-1')}"}
+    token = secret.reveal().strip()
+    plain, encoded = token.decode("latin-1"), b64encode(token).decode()
+    header = inquiry.authorization.replace("{token64}", encoded).replace(TOKEN, plain)
+    return replace(
+        inquiry,
+        path=inquiry.path.replace(TOKEN, quote(plain, safe="/")),
+        headers={**inquiry.headers, **({"Authorization": header} if header else {})},
+    )
+
+
+TOKEN = "{token}"  # noqa: S105  # stands for one
 
 
 def asked(inquiry: Inquiry, answer: Answer, *, at: datetime) -> RawRequest:

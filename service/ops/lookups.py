@@ -175,7 +175,7 @@ def _event_item(row: Row) -> Body:
 def _about(row: Row) -> str | None:
     """The subject an event names, or the one that took it in."""
     if row["home_ref"] is not None:
-        return str(Subject(row["lifecycle"], row["home_scope"], row["home_ref"]))
+        return str(_name(row, "home_"))
     return str(_name(row)) if row["ref"] is not None else None
 
 

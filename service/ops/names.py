@@ -28,14 +28,16 @@ async def link(hand: Hand, name: Subject, alias: Alias) -> Body:
 
 
 async def unlink(hand: Hand, name: Subject, alias: Alias) -> Body:
-    """Take back every claim that this subject goes by the name."""
+    """Take back every claim that this subject goes by the name; a source's stays denied."""
     _expect_clean(alias)
     async with transaction(hand.pool) as tx:
         await aliases.lock(tx, name.lifecycle, [alias])
         row = await open_subject(tx, hand, name)
-        if not await names.unlink(tx, alias, row, rules=hand.rules):
+        done = await names.unlink(tx, alias, row, rules=hand.rules, actor=hand.actor)
+        if done == "nobody":
             raise NotFound(f"Nobody says that {name} is called {alias}; its page lists its names.")
-        await record(tx, hand, "unlink", target=name, detail=alias._asdict())
+        detail = {**alias._asdict(), "denied": done == "denied"}
+        await record(tx, hand, "unlink", target=name, detail=detail)
     return await hand.page(name)
 
 
@@ -53,7 +55,7 @@ async def merge(hand: Hand, loser: Subject, readings: Sequence[Subject], *, reas
             raise Declined(f"{loser} and {into} are of two lifecycles and cannot be one.")
         gone = await expect_open(tx, hand, rows.get(loser), loser)
         winner = await expect_open(tx, hand, rows.get(into), into)
-        await names.merge(tx, winner, gone, rules=hand.rules)
+        await names.merge(tx, winner, gone, rules=hand.rules, actor=hand.actor, reason=reason)
         detail = {"loser": str(loser), "into": str(into), "reason": reason}
         await record(tx, hand, "merge", target=loser, detail=detail)
     return await hand.page(into)
@@ -76,7 +78,8 @@ def _expect_clean(alias: Alias) -> None:
 
 async def _expect_free(tx: Connection, subject_id: int, name: Subject, alias: Alias) -> None:
     """A name that leads elsewhere is taken back there first; contradicting sources are settled."""
-    claims = await aliases.claims(tx, name.lifecycle, alias)
+    standing = await aliases.claims(tx, name.lifecycle, alias)
+    claims = [claim for claim in standing if claim.kind != "denial"]
     heard = [claim for claim in claims if claim.kind == CLAIM] or claims
     others = [claim for claim in heard if claim.root != subject_id]
     roots = {claim.root for claim in heard}

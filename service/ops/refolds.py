@@ -1,15 +1,14 @@
 """The configuration changed: which subjects comes in, a job that folds them anew goes out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
 import orjson
 
 from service.domain import law
-from service.domain.errors import Misnamed, OrderhookError
-from service.ops.decisions import Hand
+from service.domain.errors import Declined, Misnamed, OrderhookError
+from service.ops.decisions import Hand, unconfigured
 from service.ops.jobs import Step, Stride
 from service.ops.lookups import Body
 from service.store import actions, jobs, refolds, subjects
@@ -34,11 +33,14 @@ async def place(
 
     With `mine` the caller carries it; else it waits for a process that runs jobs.
     """
-    if lifecycle is not None and lifecycle not in hand.rules.lifecycles:
-        known = ", ".join(hand.rules.lifecycles)
-        raise Misnamed(f"There is no lifecycle {lifecycle!r}; there are {known}.")
     async with transaction(hand.pool) as tx:
-        found = await refolds.extent(tx, lifecycle)
+        found = await refolds.extent(
+            tx,
+            lifecycle,
+            present={name: hand.rules.fingerprint(name) for name in hand.rules.lifecycles},
+            law=law.LAW,
+        )
+        _expect_configured(hand.rules, lifecycle, found.subjects)
         asked = {
             "lifecycle": lifecycle,
             "last": found.last,
@@ -49,7 +51,17 @@ async def place(
             if dry_run
             else await _make(tx, hand, asked, rate=rate, matched=found.subjects, mine=mine)
         )
-    return job, {"job": str(job.id) if job else None, "matched": found.subjects}
+    counted = {"matched": found.subjects, "behind": found.behind}
+    return job, {"job": str(job.id) if job else None, **counted}
+
+
+def _expect_configured(rules: Rules, lifecycle: str | None, stored: int) -> None:
+    if lifecycle is None or lifecycle in rules.lifecycles:
+        return
+    if stored:
+        raise Declined(unconfigured(lifecycle, f"{stored:,} subjects are stored"))
+    known = ", ".join(rules.lifecycles)
+    raise Misnamed(f"There is no lifecycle {lifecycle!r}; there are {known}.")
 
 
 async def _make(
@@ -101,7 +113,7 @@ async def _stride(tx: Connection, job: Job, rules: Rules, limit: int) -> Stride:
 def fingerprint(rules: Rules) -> str:
     """Name the lifecycles and routes that subjects are folded by."""
     said = {
-        "lifecycles": {name: asdict(each) for name, each in rules.lifecycles.items()},
+        "lifecycles": {name: rules.fingerprint(name) for name in rules.lifecycles},
         "routes": [
             [
                 *(route.sources, route.events, route.destinations, route.priority),
@@ -110,5 +122,5 @@ def fingerprint(rules: Rules) -> str:
             for route in rules.routes
         ],
     }
-    packed = orjson.dumps(said, default=sorted, option=orjson.OPT_SORT_KEYS)
+    packed = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     return sha256(packed).hexdigest()[:16]

@@ -21,6 +21,7 @@ from service.store import aliases, events, replays, subjects
 from service.store.ids import new_id
 from service.store.pool import Connection
 from service.store.replays import Stored
+from service.store.subjects import Row
 from service.worker.refold import refold
 from service.worker.rules import Rules
 
@@ -68,7 +69,7 @@ async def _mend(
     await aliases.lock_names(tx, {name for one in _statements(own, said) for name in names.of(one)})
     homes = await _homes(tx, own, rules)
     rows = await subjects.lock_survivors(tx, homes.values())
-    if any(row.law > law.LAW for row in rows.values()):
+    if any(_is_foreign(row, rules) for row in rows.values()):
         return False
     await replays.lock_letters(tx, [event.id for event in own])
     plan = await _plan(tx, stored, own=own, said=said, choice=choice)
@@ -86,6 +87,11 @@ async def _mend(
         cause="a request was read again",
     )
     return True
+
+
+def _is_foreign(row: Row, rules: Rules) -> bool:
+    """Whether this process cannot fold the subject: a newer release did, or nobody says how."""
+    return row.law > law.LAW or row.subject.lifecycle not in rules.lifecycles
 
 
 def _statements(own: Sequence[Event], said: Sequence[Statement]) -> list[Statement]:

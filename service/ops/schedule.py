@@ -80,12 +80,13 @@ def gauge_keeper(pool: Pool, settings: Callable[[], Settings]) -> Task:
 
 
 def deadline_keeper(pool: Pool) -> Task:
-    """End the waiting of events whose deadline is over."""
+    """End the waiting of events that can go on, and of those whose deadline is over."""
 
     async def run(stop: asyncio.Event) -> None:
         while not stop.is_set():
             supervisor.beat()
             try:
+                await waiting.release_followers(pool)
                 await waiting.end_overdue(pool)
             except StoreUnavailable as error:
                 log.warning("deadlines_not_looked_at", reason=str(error))

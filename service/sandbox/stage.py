@@ -27,7 +27,7 @@ jwt_secret = "file:secrets/jwt"
 provider = "generic"
 secrets = ["file:secrets/shop"]
 key = "id"
-subject = {{ ref = "order.number" }}
+subject = {{ ref = "order.number", aliases = {{ tracking = "order.tracking" }} }}
 occurred_at = "at"
 status = "state"
 attributes = {{ amount = "order.total", customer = "order.customer" }}
@@ -38,6 +38,7 @@ signed = "{{timestamp}}.{{body}}"
 timestamp_header = "X-Timestamp"
 [sources.shop.statuses]
 PLACED = "payment.awaiting_payment"
+TRACKED = "facts"               # only tells the tracking number
 
 [sources.stripe]                # signs as Stripe does
 provider = "stripe"
@@ -57,12 +58,12 @@ PICKING = "fulfillment.picking"
 PACKED = "fulfillment.packed"
 SHIPPED = "fulfillment.shipped"
 
-[sources.courier]               # user name and password
+[sources.courier]               # user name and password; knows parcels, and some order numbers
 provider = "generic"
 verify = {{ scheme = "basic" }}
 secrets = ["file:secrets/courier"]
 key = "event"
-subject = {{ ref = "parcel.order_no" }}
+subject = {{ ref = "parcel.order_no", aliases = {{ tracking = "parcel.tracking" }} }}
 occurred_at = "time"
 status = "code"
 attributes = {{ tracking_number = "parcel.tracking" }}

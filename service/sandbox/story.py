@@ -25,7 +25,7 @@ class Webhook:
     status: str
     """What the CRM must show for the hero afterwards."""
     twist: str = ""
-    """Empty, or `duplicate`, `forged`, `late`."""
+    """Empty, or `duplicate`, `forged`, `late`, `waiting`."""
 
 
 def tell(sources: Mapping[str, Source], *, begin: datetime) -> list[Webhook]:
@@ -35,7 +35,9 @@ def tell(sources: Mapping[str, Source], *, begin: datetime) -> list[Webhook]:
         return begin + timedelta(hours=hours)
 
     paid = sample(sources["stripe"], "paid", Occasion(HERO, at(0.1), key="evt_demo_paid"))
-    stolen = courier("courier-0", HERO, word="DELIVERED", at=at(1))
+    stolen = parcel("courier-0", HERO, word="DELIVERED", at=at(1))
+    moving = parcel("courier-1", HERO, word="TRANSIT", at=at(6))
+    delivered = parcel("courier-2", HERO, word="DELIVERED", at=at(25))
     return [
         Webhook("shop", "order placed", shop("shop-1", HERO, at=at(0)), "awaiting_payment"),
         Webhook("stripe", "payment succeeded", paid, "paid"),
@@ -47,18 +49,9 @@ def tell(sources: Mapping[str, Source], *, begin: datetime) -> list[Webhook]:
         ),
         Webhook("wms", "shipped", _wms("SHIPPED", at(3)), "shipped"),
         Webhook("wms", "picking (a scanner was offline)", _late(at(2.5)), "shipped", "late"),
-        Webhook(
-            "courier",
-            "on its way",
-            courier("courier-1", HERO, word="TRANSIT", at=at(6)),
-            "in_transit",
-        ),
-        Webhook(
-            "courier",
-            "delivered",
-            courier("courier-2", HERO, word="DELIVERED", at=at(25)),
-            "delivered",
-        ),
+        Webhook("courier", "on its way (whose is it?)", moving, "shipped", "waiting"),
+        Webhook("shop", "tells the tracking number", _tracked(at(4)), "in_transit"),
+        Webhook("courier", "delivered", delivered, "delivered"),
     ]
 
 
@@ -74,9 +67,27 @@ def warehouse(events: Sequence[Mapping[str, object]]) -> bytes:
 
 
 def courier(key: str, ref: str, *, word: str, at: datetime) -> bytes:
-    """The courier tells where the parcel is."""
-    parcel = {"order_no": ref, "tracking": f"TRK-{ref}"}
+    """The courier tells where the parcel is, and whose the shop said it is."""
+    return _scan(key, {"order_no": ref, "tracking": tracking(ref)}, word=word, at=at)
+
+
+def parcel(key: str, ref: str, *, word: str, at: datetime) -> bytes:
+    """The courier tells where a parcel is of which it knows nothing but its own number."""
+    return _scan(key, {"tracking": tracking(ref)}, word=word, at=at)
+
+
+def _scan(key: str, parcel: Mapping[str, str], *, word: str, at: datetime) -> bytes:
     return orjson.dumps({"event": key, "time": at, "code": word, "parcel": parcel})
+
+
+def tracking(ref: str) -> str:
+    """The courier's number of the only parcel of an order."""
+    return f"TRK-{ref}"
+
+
+def _tracked(at: datetime) -> bytes:
+    order = {"number": HERO, "tracking": tracking(HERO)}
+    return orjson.dumps({"id": "shop-2", "at": at, "state": "TRACKED", "order": order})
 
 
 def _wms(word: str, at: datetime, *others: str) -> bytes:

@@ -174,10 +174,41 @@ class SubjectRule(Model):
         description="JMESPath to the parcel's own number, where an order may go in several.",
         examples=["shipment.id"],
     )
+    returns: Expression | None = Field(
+        default=None,
+        description="JMESPath to what says that the parcel goes back to the merchant.",
+        examples=["direction == 'return'"],
+    )
     normalize: Annotated[tuple[Normalizer, ...], Strict(strict=False)] = Field(
         default=(),
         description="Steps applied to the order number in this sequence.",
         examples=[["trim", "strip_prefix:#", "upper"]],
+    )
+
+
+class MoneyRule(Model):
+    """`[[sources.NAME.money]]`: where a mapped source tells of money that moved."""
+
+    kind: Literal["paid", "refunded", "charged_back"] = Field(
+        description="What became of the money."
+    )
+    amount: Expression = Field(
+        description="JMESPath to the amount; nothing there is no money.", examples=["refund.amount"]
+    )
+    currency: Expression | None = Field(
+        default=None,
+        description="JMESPath to its currency; 'quoted' text is fixed.",
+        examples=["'EUR'"],
+    )
+    id: Expression | None = Field(
+        default=None,
+        description="JMESPath to the id of the payment or refund; without it, a running total.",
+        examples=["refund.id"],
+    )
+    spelling: Literal["major", "minor", "hundredths"] = Field(
+        default="major",
+        description="How 12.50 is written: major 12.50, minor 1250 by its currency, or by 100.",
+        examples=["minor"],
     )
 
 
@@ -446,8 +477,19 @@ class Source(Model):
     )
     statuses: dict[str, str] = Field(
         default={},
-        description='The sender\'s word and our "lane.status", or "ignore".',
+        description='The sender\'s word and our "lane.status", "facts" or "ignore".',
         examples=[{"PICKING": "fulfillment.picking"}],
+    )
+    revokes: Expression | None = Field(
+        default=None,
+        description="JMESPath to the key of an earlier event that is taken back.",
+        examples=["replaces"],
+    )
+    money: Annotated[tuple[MoneyRule, ...], Strict(strict=False)] = Field(
+        default=(),
+        max_length=8,
+        description="Where it tells of money that moved.",
+        examples=[[{"kind": "refunded", "amount": "refund.amount", "id": "refund.id"}]],
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from service.domain import flaws
+from service.domain.names import EVENT
 from service.settings.checks import Known, check_word
 from service.settings.lifecycles import Vocabulary
 from service.settings.models import (
@@ -21,7 +22,12 @@ from service.settings.problems import Issue, Place
 from service.settings.schema import suggest
 from service.settings.secrets import Secret
 
-MAPPING = ("items", "key", "occurred_at", "time_formats", "status", "attributes", "statuses")
+MAPPING = (
+    *("items", "key", "occurred_at", "time_formats", "status", "attributes", "statuses"),
+    *("revokes", "money"),
+)
+WORDS = ("facts", "ignore")
+"""What a status word may mean besides a status."""
 GENERIC_ONLY = ("verify", "handshake", "answer", "format", *MAPPING)
 
 
@@ -41,6 +47,7 @@ def check_source(
             'Add one, as in secrets = ["env:NAME"].',
         )
     yield from _check_url_token(source, by_url=by_url)
+    yield from _check_aliases(source)
     if source.provider == "generic":
         yield from _check_generic(source)
     yield from _check_statuses(source, vocabulary)
@@ -110,6 +117,16 @@ _ALPHABETS = (
 )
 
 
+def _check_aliases(source: Source) -> Iterator[Issue]:
+    for type_ in source.subject.aliases:
+        if type_.startswith(EVENT):
+            yield Issue(
+                ("subject", "aliases", type_),
+                f"Names that begin with {EVENT!r} stand for events, not for orders.",
+                "Call it something else, like tracking:cdek.",
+            )
+
+
 def _check_generic(source: Source) -> Iterator[Issue]:
     yield from _check_verify(source)
     if source.subject.ref is None and not source.subject.aliases:
@@ -118,6 +135,13 @@ def _check_generic(source: Source) -> Iterator[Issue]:
             "A generic source must say where the order number or another name of the order is.",
             'Add it, as in subject = { ref = "order.number" }.',
         )
+    for number, money in enumerate(source.money):
+        if money.spelling == "minor" and money.currency is None:
+            yield Issue(
+                ("money", number, "spelling"),
+                "How many decimal places a minor unit has, only its currency tells.",
+                'Add it, as in currency = "\'EUR\'", or write "hundredths".',
+            )
     if source.format == "csv":
         yield Issue(
             ("format",),
@@ -226,16 +250,20 @@ def _check_statuses(source: Source, vocabulary: Vocabulary) -> Iterator[Issue]:
         return
     if source.provider == "generic":
         yield from _check_status_keys(source)
+    # A provider that knows its sender may tell about documents of several lifecycles.
+    told = "lifecycle" in source.subject.model_fields_set or source.provider == "generic"
+    possible = [lifecycle] if told else list(vocabulary.lifecycles.values())
     for word, target in source.statuses.items():
         lane, _, status = target.partition(".")
-        if target != "ignore" and lifecycle.find(lane, status) is None:
-            choices = [*flaws.names(lifecycle), "ignore"]
-            what = f"{target!r} is no lane.status of the lifecycle {lifecycle.name}."
+        if target not in WORDS and not any(each.find(lane, status) for each in possible):
+            choices = [*flaws.names(lifecycle), *WORDS]
+            where = f"the lifecycle {lifecycle.name}" if told else "any lifecycle"
+            what = f"{target!r} is no lane.status of {where}."
             yield Issue(("statuses", word), what, _choice(target, choices))
 
 
 def _check_status_keys(source: Source) -> Iterator[Issue]:
-    if source.status is None and not source.attributes and not source.statuses:
+    if source.status is None and not source.statuses and not _tells_besides(source):
         yield Issue(
             ("status",),
             "The source would state nothing: it reads neither a status nor attributes.",
@@ -253,6 +281,12 @@ def _check_status_keys(source: Source) -> Iterator[Issue]:
             "statuses is given, but not where the sender's word is.",
             'Add a JMESPath, as in status = "state".',
         )
+
+
+def _tells_besides(source: Source) -> bool:
+    """Whether events say something though they carry no status."""
+    links = source.subject.ref is not None and bool(source.subject.aliases)
+    return bool(source.attributes or source.money or source.revokes) or links
 
 
 def _choice(word: str, choices: Iterable[str]) -> str:

@@ -26,6 +26,9 @@ class Standing:
     claimant: str
     made_at: datetime
 
+    def claim(self, name: Name) -> Claim:
+        return Claim(name, self.root, self.kind, self.claimant)
+
 
 async def lock(tx: Connection, lifecycle: str, aliases: Iterable[Alias]) -> None:
     """Let nobody else read, make or take back claims on these names; before locking subjects."""

@@ -86,11 +86,17 @@ async def take(
     return Taken(
         at=rows[0]["at"] if rows else NEVER,
         entries=[Entry(row["event_id"], row["crashes"], row["solo"]) for row in rows],
-        events=[
-            replace(events.read(row), request_id=row["request_id"])
-            for row in rows
-            if row["id"] is not None
-        ],
+        events=[_owed(row) for row in rows if row["id"] is not None],
+    )
+
+
+def _owed(row: asyncpg.Record) -> Event:
+    about = tuple(row[f"about_{part}"] for part in Subject._fields)
+    return replace(
+        events.read(row),
+        request_id=row["request_id"],
+        about=Subject(*about) if row["about_ref"] is not None else None,
+        beside=row["beside"],
     )
 
 

@@ -14,6 +14,41 @@ loaded AS (
         WHERE id = CASE WHEN $2::boolean OR NOT t.solo THEN t.event_id END LIMIT 1
     ) AS e ON true
 ),
+-- What names no subject follows the event that it takes back, once that one is at a subject itself.
+following AS (
+    SELECT event_id, lifecycle, details -> 'revokes' ->> 'source' AS source,
+           substring(sha256(
+               int4send(octet_length(details -> 'revokes' ->> 'source'))
+               || convert_to(details -> 'revokes' ->> 'source', 'UTF8')
+               || convert_to(details -> 'revokes' ->> 'dedupe_key', 'UTF8')) FOR 16) AS hash
+    FROM loaded
+    WHERE fate = 'fold' AND ref IS NULL AND details ? 'revokes' AND NOT details ? 'aliases'
+),
+followed AS (
+    SELECT f.event_id, n.lifecycle, n.scope, n.ref, NULL::uuid AS beside
+    FROM following f
+    CROSS JOIN LATERAL (
+        SELECT event_id FROM dedupe_keys WHERE source = f.source AND hash = f.hash LIMIT 1
+    ) AS d
+    CROSS JOIN LATERAL (SELECT * FROM events WHERE id = d.event_id LIMIT 1) AS n
+    WHERE n.fate = 'fold' AND n.ref IS NOT NULL
+    UNION ALL
+    SELECT f.event_id, s.lifecycle, s.scope, s.ref, d.event_id
+    FROM following f
+    CROSS JOIN LATERAL (
+        SELECT event_id FROM dedupe_keys WHERE source = f.source AND hash = f.hash LIMIT 1
+    ) AS d
+    CROSS JOIN LATERAL (
+        SELECT subject_id FROM adoptions WHERE event_id = d.event_id LIMIT 1
+    ) AS a
+    CROSS JOIN LATERAL (SELECT * FROM subjects WHERE id = a.subject_id LIMIT 1) AS s
+    -- As `history` counts it in.
+    WHERE (SELECT x.event_id FROM outbox x WHERE x.event_id = d.event_id) IS NULL
+      AND (SELECT l.id FROM dead_letters l
+           WHERE l.event_id = d.event_id AND l.kind = 'event' AND l.resolved_at IS NULL) IS NULL
+      AND (SELECT o.event_id FROM event_outcomes o
+           WHERE o.event_id = d.event_id AND o.outcome IN ('discarded', 'waiting')) IS NULL
+),
 -- Whoever reads or changes claims on a name, or waits for it, holds this lock first, and reads them
 -- in a later statement: else an event could begin to wait while the claim it needs is made.
 locked AS (
@@ -26,12 +61,16 @@ locked AS (
             LATERAL jsonb_to_recordset(l.details -> 'aliases') AS a (type text, value text)
             WHERE l.fate = 'fold'
             UNION ALL
+            SELECT lifecycle, 'event:' || source, encode(hash, 'hex') FROM following
+            UNION ALL
             SELECT * FROM unnest($3::text[], $4::text[], $5::text[])
         ) AS name (lifecycle, type, value)
         ORDER BY hash
     ) AS ordered
 )
-SELECT now() AS at, (SELECT count(*) FROM locked) AS names, loaded.* FROM loaded
+SELECT now() AS at, (SELECT count(*) FROM locked) AS names, loaded.*,
+       f.lifecycle AS about_lifecycle, f.scope AS about_scope, f.ref AS about_ref, f.beside
+FROM loaded LEFT JOIN followed f ON f.event_id = loaded.event_id
 
 -- stand --
 WITH RECURSIVE named AS (
@@ -54,7 +93,7 @@ entered AS (
            WHERE s.lifecycle = n.lifecycle AND s.scope = n.scope AND s.ref = n.ref) IS NULL
     ORDER BY n.lifecycle, n.scope, n.ref
     ON CONFLICT DO NOTHING
-    RETURNING id, lifecycle, scope, ref, status, version, law, state, merged_into
+    RETURNING id, lifecycle, scope, ref, status, version, law, state, merged_into, lifecycle_hash
 ),
 meant (id, merged_into) AS (
     (SELECT s.id, s.merged_into
@@ -77,7 +116,8 @@ meant (id, merged_into) AS (
     ) AS s
 ),
 locked AS (
-    SELECT s.id, s.lifecycle, s.scope, s.ref, s.status, s.version, s.law, s.state, s.merged_into
+    SELECT s.id, s.lifecycle, s.scope, s.ref, s.status, s.version, s.law, s.state, s.merged_into,
+           s.lifecycle_hash
     FROM subjects s
     WHERE s.id = ANY(ARRAY(SELECT id FROM meant))
       AND (SELECT count(*) FROM entered) >= 0  -- not before all that is missing was entered

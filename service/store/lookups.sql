@@ -19,7 +19,7 @@ WHERE ($1::text IS NULL OR s.lifecycle = $1)
       WITH RECURSIVE named AS (
           SELECT a.subject_id AS id FROM aliases a
           WHERE a.lifecycle = ANY($7::text[]) AND a.type = $5 AND a.value = $6
-            AND a.revoked_at IS NULL
+            AND a.revoked_at IS NULL AND a.kind <> 'denial'
           UNION
           SELECT u.merged_into FROM named n JOIN subjects u ON u.id = n.id
           WHERE u.merged_into IS NOT NULL
@@ -32,7 +32,8 @@ LIMIT $10
 -- events --
 SELECT e.id, e.request_id, e.source, e.dedupe_key, e.lifecycle, e.scope, e.ref, e.parcel, e.lane,
        e.status, e.code, e.occurred_at, e.received_at, e.attributes, e.details,
-       s.scope AS home_scope, s.ref AS home_ref, w.names AS waits_for, w.until AS waits_until,
+       s.lifecycle AS home_lifecycle, s.scope AS home_scope, s.ref AS home_ref,
+       w.names AS waits_for, w.until AS waits_until,
        CASE WHEN x.event_id IS NOT NULL THEN 'pending'
             WHEN d.event_id IS NOT NULL THEN 'dead'
             ELSE o.outcome END AS outcome,
@@ -68,7 +69,8 @@ LIMIT $8
 -- event --
 SELECT e.id, e.request_id, e.source, e.dedupe_key, e.lifecycle, e.scope, e.ref, e.parcel, e.lane,
        e.status, e.code, e.occurred_at, e.received_at, e.attributes, e.details,
-       s.scope AS home_scope, s.ref AS home_ref, w.names AS waits_for, w.until AS waits_until,
+       s.lifecycle AS home_lifecycle, s.scope AS home_scope, s.ref AS home_ref,
+       w.names AS waits_for, w.until AS waits_until,
        CASE WHEN x.event_id IS NOT NULL THEN 'pending'
             WHEN d.event_id IS NOT NULL THEN 'dead'
             ELSE o.outcome END AS outcome,

@@ -15,12 +15,17 @@ class Extent(NamedTuple):
 
     subjects: int
     last: int
+    behind: int
+    """Those that were folded by another law or lifecycle than the present ones."""
 
 
-async def extent(tx: Connection, lifecycle: str | None) -> Extent:
-    row = await tx.fetchrow(SQL["count"], lifecycle)
+async def extent(
+    tx: Connection, lifecycle: str | None, *, present: Mapping[str, str], law: int
+) -> Extent:
+    """`present` are the fingerprints of the configured lifecycles."""
+    row = await tx.fetchrow(SQL["count"], lifecycle, list(present), list(present.values()), law)
     assert row is not None
-    return Extent(row["subjects"], row["last"])
+    return Extent(row["subjects"], row["last"], row["behind"])
 
 
 async def page(

@@ -1,7 +1,10 @@
 -- count --
-SELECT count(*) AS subjects, COALESCE(max(id), 0) AS last
-FROM subjects
-WHERE merged_into IS NULL AND ($1::text IS NULL OR lifecycle = $1)
+SELECT count(*) AS subjects, COALESCE(max(s.id), 0) AS last,
+       count(*) FILTER (WHERE s.state IS NOT NULL AND k.hash IS NOT NULL
+                          AND (s.law < $4 OR s.lifecycle_hash <> k.hash)) AS behind
+FROM subjects s
+LEFT JOIN unnest($2::text[], $3::text[]) AS k (lifecycle, hash) ON k.lifecycle = s.lifecycle
+WHERE s.merged_into IS NULL AND ($1::text IS NULL OR s.lifecycle = $1)
 
 -- page --
 SELECT id, lifecycle, scope, ref

@@ -28,6 +28,8 @@ class Row:
     state: dict[str, Any] | None
     merged_into: int | None = None
     """Its survivor, if it is a tombstone."""
+    lifecycle_hash: str = ""
+    """The fingerprint of the lifecycle it was folded by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Saved:
     law: int
     state: dict[str, Any]
     flags: Sequence[str] = ()
+    lifecycle_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def read(row: asyncpg.Record) -> Row:
         law=row["law"],
         state=row["state"],
         merged_into=row["merged_into"],
+        lifecycle_hash=row["lifecycle_hash"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Events that wait for their subject: those past their deadline become dead letters."""
+"""Events that wait for their subject: those that can go on, and those past their deadline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +21,12 @@ class Overdue:
     source: str
     received_at: datetime
     names: list[Name] = field(default_factory=list)
+
+
+async def arrived(tx: Connection, *, limit: int) -> list[Name]:
+    """The names of events at subjects that other events wait for; even past their deadline."""
+    rows = await tx.fetch(SQL["arrived"], limit)
+    return [Name(row["lifecycle"], row["type"], row["value"]) for row in rows]
 
 
 async def overdue(tx: Connection, *, limit: int) -> list[Overdue]:

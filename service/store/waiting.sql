@@ -1,3 +1,24 @@
+-- arrived --
+-- Names of events for which others wait that take them back: those that are at a subject by now.
+SELECT DISTINCT w.lifecycle, w.type, w.value
+FROM waiting w
+CROSS JOIN LATERAL (
+    SELECT event_id FROM dedupe_keys
+    WHERE source = substring(w.type FROM 7)
+      AND hash = CASE WHEN w.value ~ '^[0-9a-f]{32}$' THEN decode(w.value, 'hex') END
+    LIMIT 1
+) AS d
+CROSS JOIN LATERAL (SELECT id, ref, fate FROM events WHERE id = d.event_id LIMIT 1) AS n
+WHERE starts_with(w.type, 'event:') AND n.fate = 'fold'
+  AND (SELECT x.event_id FROM outbox x WHERE x.event_id = n.id) IS NULL
+  AND (SELECT l.id FROM dead_letters l
+       WHERE l.event_id = n.id AND l.kind = 'event' AND l.resolved_at IS NULL) IS NULL
+  AND (n.ref IS NOT NULL
+       OR (SELECT a.event_id FROM adoptions a
+           JOIN event_outcomes o ON o.event_id = a.event_id
+           WHERE a.event_id = n.id AND o.outcome NOT IN ('discarded', 'waiting')) IS NOT NULL)
+LIMIT $1
+
 -- overdue --
 -- In the order of all who lock names; one that is changed right now is left for the next time.
 WITH late AS (

@@ -79,6 +79,7 @@ async def write(tx: Connection, writes: Writes) -> list[Lease]:
         *_contradictions(writes.contradictions),
         *(writes.finished, writes.put_off, writes.pause, writes.forgive),
         *(list(writes.looked_up), list(writes.looked_up.values())),
+        [row.lifecycle_hash for row in writes.saved],
     )
     return [
         Lease(row["subject_id"], row["destination"], row["fence"], row["priority"]) for row in rows

@@ -2,9 +2,10 @@
 WITH saved AS (
     UPDATE subjects
     SET status = said.status, version = said.version, law = said.law, state = said.state,
-        flags = said.flags::text[], updated_at = now()
-    FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::smallint[], $5::jsonb[], $6::text[])
-        AS said (id, status, version, law, state, flags)
+        flags = said.flags::text[], lifecycle_hash = said.lifecycle_hash, updated_at = now()
+    FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::smallint[], $5::jsonb[], $6::text[],
+                $60::text[])
+        AS said (id, status, version, law, state, flags, lifecycle_hash)
     WHERE subjects.id = said.id
 ),
 stepped AS (

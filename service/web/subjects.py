@@ -156,6 +156,8 @@ class Subjects:
             _, body = await placing
         except Misnamed as error:
             raise Refused(400, str(error)) from None
+        except Declined as error:
+            raise Refused(409, str(error)) from None
         return answer(body, status=200 if said.dry_run else 202)
 
     def _hand(self, request: web.Request) -> Hand:

@@ -161,7 +161,7 @@ async def _decide(
     if not events:
         return
     locked = {name for event in events for name in names.of(event.statement)} | set(needed)
-    named = {event.subject for event in events if event.subject is not None}
+    named = {event.home for event in events if event.home is not None}
     standing = await folding.stand(tx, named, names=locked)
     seating = seat(standing, events, locked=locked)
     plan.writes.put_off += seating.ahead

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from service.domain import law, names
-from service.domain.events import Event, Outcome
+from service.domain.events import Event, Outcome, Revocation
 from service.domain.law import Folded
 from service.domain.lifecycle import Lifecycle
 from service.domain.names import Book, Claim, Name, Speaker
@@ -72,6 +72,7 @@ def live(subject: int, case: Case, book: Book) -> Life:
     left = _estranged(subject, [every[each] for each in guests], book=book, lost=lost)
     known = _known(subject, history, book)
     while True:
+        left |= _bereft([every[each] for each in guests], every, left=left)
         staying = [event for event in every.values() if event.id not in left]
         folded = law.fold(lifecycle, staying, pins=history.pins, rolled_back=history.rolled_back)
         heard = [event for event in staying if folded.outcomes[event.id].outcome != Outcome.REVOKED]
@@ -102,9 +103,24 @@ def _estranged(
 
 
 def _known(subject: int, history: History, book: Book) -> set[Claim]:
-    """Every standing claim on the subject."""
+    """Every claim on the subject that counts."""
     said = {claim for claims in book.values() for claim in claims if claim.subject == subject}
-    return said | {claim for claim in history.claims.values() if claim.name not in book}
+    besides = {claim for claim in history.claims.values() if claim.name not in book}
+    return set(names.counting(said | besides))
+
+
+def _bereft(
+    guests: Iterable[Event], every: Mapping[UUID, Event], *, left: Collection[UUID]
+) -> set[UUID]:
+    """Guests that came with the event they take back, which has left, or had before they came."""
+    gone = {Revocation(every[each].source, every[each].statement.dedupe_key) for each in left}
+    here = every.keys() - set(left)
+    return {
+        each.id
+        for each in guests
+        if each.statement.follows
+        and (each.statement.revokes in gone or each.beside not in {None, *here})
+    }
 
 
 def _lonely(heard: Sequence[Event], *, guests: Collection[UUID], known: set[Claim]) -> set[UUID]:
@@ -112,7 +128,9 @@ def _lonely(heard: Sequence[Event], *, guests: Collection[UUID], known: set[Clai
     called = {claim.name for claim in known}
     own = {name for each in heard if each.id not in guests for name in names.of(each.statement)}
     given = {claim.name for claim in known if claim.kind != "source"}
-    asking = [_guest(each, called) for each in heard if each.id in guests]
+    asking = [
+        _guest(each, called) for each in heard if each.id in guests and not each.statement.follows
+    ]
     return {each.event_id for each in asking} - names.supported(own & called | given, asking)
 
 

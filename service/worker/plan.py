@@ -55,8 +55,17 @@ def _end(event: Event, rules: Rules) -> DeadLetter | str | None:
         return said.note
     if said.fate is not Fate.FOLD:
         return DeadLetter(DEAD_AT_ONCE[said.fate], said.note)
-    if said.ref is None and not said.aliases:
+    if said.ref is None and not said.aliases and not said.follows:
         return DeadLetter(Reason.UNRESOLVED_SUBJECT, "The event names no order.")
-    if said.lifecycle not in rules.lifecycles:
-        return DeadLetter(Reason.UNMAPPED, f"There is no lifecycle {said.lifecycle!r}.")
+    lifecycle = event.home.lifecycle if event.home else said.lifecycle
+    if lifecycle not in rules.lifecycles:
+        return DeadLetter(Reason.UNMAPPED, unconfigured(lifecycle))
     return None
+
+
+def unconfigured(lifecycle: str) -> str:
+    """Say that a lifecycle is missing, and what to do about it."""
+    return (
+        f"The lifecycle {lifecycle!r} is not configured: define [lifecycles.{lifecycle}] (again), "
+        f"reload every process, then redrive."
+    )

@@ -1,6 +1,6 @@
 """Subjects that changed without a new event come in; they move to the state they should have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from service import telemetry
@@ -20,7 +20,7 @@ from service.worker.steps import Change
 __all__ = ["Rules", "refold"]
 
 
-async def refold(
+async def refold(  # noqa: PLR0913
     tx: Connection,
     rows: Sequence[Row],
     *,
@@ -28,23 +28,24 @@ async def refold(
     because: Sequence[UUID] = (),
     cause: str = "",
     above: int | None = None,
+    lost: Collection[Name] = (),
 ) -> None:
     """Apply the law to all that locked subjects are folded from; tell whoever should know them.
 
     `because` names the events that led to it, `cause` says what else did. What becomes owed is due
-    at once, for any worker. With `above` each becomes a version beyond that.
+    at once, for any worker. With `above` each becomes a version beyond that. `lost` are names that
+    led to them until now.
     """
     if not rows:
         return
     telemetry.REFOLDS.inc(len(rows))
     found = await folding.histories(tx, [row.id for row in rows])
-    lived, before = await _live(tx, rows, found, rules)
+    lived, before = await _live(tx, rows, found, rules, lost=lost)
     writes = Writes()
     after = before
     for row in rows:
         life = lived[row.id]
-        lifecycle = rules.lifecycles[row.subject.lifecycle]
-        made = steps.change(lifecycle, row, life.folded.state, above=above)
+        made = steps.change(rules, row, life.folded.state, above=above)
         steps.write(writes, made, life.folded, event_ids=because, cause=cause)
         everybody = dict.fromkeys([*rules.leases, *found[row.id].destinations])
         writes.debts += steps.debts(made, known(rules, found[row.id], life, made), everybody)
@@ -62,11 +63,19 @@ def known(rules: Rules, history: History, life: Life, made: Change) -> dict[str,
 
 
 async def _live(
-    tx: Connection, rows: Sequence[Row], found: Mapping[int, History], rules: Rules
+    tx: Connection,
+    rows: Sequence[Row],
+    found: Mapping[int, History],
+    rules: Rules,
+    *,
+    lost: Collection[Name],
 ) -> tuple[dict[int, Life], Book]:
     """Fold each subject, reading what is claimed on names where that matters."""
     book: Book = {}
-    cases = {row.id: Case(rules.lifecycles[row.subject.lifecycle], found[row.id]) for row in rows}
+    cases = {
+        row.id: Case(rules.lifecycles[row.subject.lifecycle], found[row.id], lost=lost)
+        for row in rows
+    }
     while True:
         try:
             return lives.live_all(cases, book), book

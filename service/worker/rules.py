@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from service.domain.lifecycle import Lifecycle
+from service.domain.lifecycle import Lifecycle, fingerprint
 from service.domain.lifecycles import LIFECYCLES
 from service.domain.routing import Route
 
@@ -17,3 +17,10 @@ class Rules:
     """Every configured destination, and how long a worker may hold what is owed to it."""
     deadline: timedelta = timedelta(days=7)
     """How long an event waits for its subject."""
+    _fingerprints: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+
+    def fingerprint(self, lifecycle: str) -> str:
+        """Name what the lifecycle says: a subject folded by anything else is behind."""
+        if lifecycle not in self._fingerprints:
+            self._fingerprints[lifecycle] = fingerprint(self.lifecycles[lifecycle])
+        return self._fingerprints[lifecycle]

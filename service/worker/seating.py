@@ -25,8 +25,8 @@ class Seating:
 
 
 def seat(standing: Standing, events: Sequence[Event], *, locked: Collection[Name]) -> Seating:
-    """Find each event its subject, by its ref or by the locked names it uses."""
-    by_ref = standing.find({event.subject for event in events if event.subject is not None})
+    """Find each event its subject: by its ref, by the event it takes back, or by locked names."""
+    by_ref = standing.find({event.home for event in events if event.home is not None})
     before = standing.book(locked)
     staying = {event.id: event for event in events}
     ahead: list[UUID] = []
@@ -52,12 +52,12 @@ def seat(standing: Standing, events: Sequence[Event], *, locked: Collection[Name
 def _introduce(events: Collection[Event], by_ref: dict[Subject, int], before: Book) -> Introduced:
     return names.introduce(
         before,
-        [names.speaker(each, by_ref[each.subject] if each.subject else None) for each in events],
+        [names.speaker(each, by_ref[each.home] if each.home else None) for each in events],
     )
 
 
 def _place(event: Event, by_ref: dict[Subject, int], heard: Introduced) -> Resolution:
-    return by_ref[event.subject] if event.subject is not None else heard.meant[event.id]
+    return by_ref[event.home] if event.home is not None else heard.meant[event.id]
 
 
 def _is_ahead(standing: Standing, place: Resolution) -> bool:

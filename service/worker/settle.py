@@ -85,7 +85,7 @@ def _advance(row: Row, news: Sequence[Event], rules: Rules) -> Folded | None:
     lifecycle = rules.lifecycles[row.subject.lifecycle]
     if row.state is None:
         folded = law.fold(lifecycle, news)
-    elif row.law == law.LAW and (
+    elif _is_current(row, rules) and (
         gone_on := law.advance(lifecycle, State.from_json(row.state), news)
     ):
         folded = gone_on
@@ -95,9 +95,15 @@ def _advance(row: Row, news: Sequence[Event], rules: Rules) -> Folded | None:
     return None if revoked else folded
 
 
+def _is_current(row: Row, rules: Rules) -> bool:
+    """Whether it was folded by the present law and lifecycle, so that one may go on from there."""
+    said = rules.fingerprint(row.subject.lifecycle)
+    return row.law == law.LAW and row.lifecycle_hash == said
+
+
 def _move(plan: Plan, row: Row, folded: Folded, news: Sequence[Event], rules: Rules) -> None:
     """Take one subject to its new state, because of these events."""
-    made = steps.change(rules.lifecycles[row.subject.lifecycle], row, folded.state)
+    made = steps.change(rules, row, folded.state)
     steps.write(plan.writes, made, folded, event_ids=[event.id for event in news])
     _owe(plan, made, news, _routed(made, news, rules), rules.leases)
 
@@ -116,7 +122,7 @@ def _live_on(
     plan.writes.orphaned |= life.left - put_off
     plan.writes.unclaimed |= life.unclaimed.keys()
     stayed = [event for event in news if event.id not in put_off]
-    made = steps.change(rules.lifecycles[row.subject.lifecycle], row, life.folded.state)
+    made = steps.change(rules, row, life.folded.state)
     cause = CONTESTED if life.left else ""
     steps.write(
         plan.writes, made, life.folded, event_ids=[event.id for event in stayed], cause=cause

@@ -12,6 +12,7 @@ from service.domain.routing import View
 from service.store.subjects import Row, Saved, Step
 from service.store.syncs import Debt
 from service.store.writing import Writes
+from service.worker.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +24,23 @@ class Change:
     view: View
     before: View | None
     version: int
+    lifecycle_hash: str
 
     @property
     def seen(self) -> bool:
         return self.version != self.row.version
 
 
-def change(lifecycle: Lifecycle, row: Row, state: State, *, above: int | None = None) -> Change:
+def change(rules: Rules, row: Row, state: State, *, above: int | None = None) -> Change:
     """Compare; with `above` the new version is greater than that, seen or not."""
+    lifecycle = rules.lifecycles[row.subject.lifecycle]
     now = _view(lifecycle, row, state)
     before = State.from_json(row.state) if row.state is not None else None
     then = _view(lifecycle, row, before, status=row.status) if before is not None else None
     version = row.version + (now != then)
     if above is not None:
         version = max(version, above + 1)
-    return Change(row, state, now, then, version)
+    return Change(row, state, now, then, version, rules.fingerprint(lifecycle.name))
 
 
 def write(
@@ -54,6 +57,7 @@ def write(
             law=law.LAW,
             state=made.state.to_json(),
             flags=view["flags"],
+            lifecycle_hash=made.lifecycle_hash,
         )
     )
     if made.seen:

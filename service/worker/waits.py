@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from service.domain.events import Event
-from service.domain.names import Conflict, Name, Resolution
+from service.domain.names import EVENT, Conflict, Name, Resolution
 from service.store.folding import Standing
 
 MOST_NAMED = 3
@@ -13,6 +13,12 @@ MOST_NAMED = 3
 
 def reason(event: Event, meant: Resolution, *, standing: Standing, until: datetime) -> str:
     """Say what an event waits for."""
+    if event.statement.revokes is not None and event.statement.follows:
+        source, key = event.statement.revokes
+        return (
+            f"waits for the event {key} of {source} to be folded, which it takes back; "
+            f"until {until:%F %H:%M} UTC"
+        )
     called = _listed([str(alias) for alias in event.statement.aliases], "or")
     limit = f"until {until:%F %H:%M} UTC"
     match meant:
@@ -32,6 +38,12 @@ def contradiction(name: Name, found: Conflict, *, standing: Standing) -> str:
 
 def vain(names: Sequence[Name], *, since: datetime) -> str:
     """Say what became of a wait that ended."""
+    if names[0].type.startswith(EVENT):
+        source = names[0].type.removeprefix(EVENT)
+        return (
+            f"It waited since {since:%F %H:%M} UTC for the event of {source} that it takes back "
+            f"({names[0]}), in vain. It comes back by itself when that one comes."
+        )
     called = _listed([str(name) for name in names], "or")
     return (
         f"It waited since {since:%F %H:%M} UTC for {called} to be linked to "

@@ -139,9 +139,18 @@ def violations(
     witness: Witness, seen: Evidence, *, dead: int = 0, wasted: bool = True
 ) -> list[Violation]:
     return [
+        *_wrong(witness, seen.orders),
+        *faults(witness, seen, dead=dead, wasted=wasted),
+    ]
+
+
+def faults(
+    witness: Witness, seen: Evidence, *, dead: int = 0, wasted: bool = True
+) -> list[Violation]:
+    """All violations that can be told without knowing what the events mean."""
+    return [
         *_answers(witness.attempts),
         *_lost_or_phantom(witness, seen.events),
-        *_wrong(witness, seen.orders),
         *_effects(seen.calls),
         *([] if wasted else _wasted(seen.calls)),
         *_unbalanced(seen.ledger, dead=dead),

@@ -86,6 +86,10 @@ def test_the_demo_tells_its_story_and_proves_it(tmp_path: Path) -> None:
         assert re.search(
             r"wms +picking \(a scanner was offline\) +202 late +Shipped \(superseded\)", text
         )
+        assert re.search(
+            r"courier +on its way \(whose is it\?\) +202 waiting +Shipped, the scan", text
+        )
+        assert re.search(r"shop +tells the tracking number +202 +In transit +\d+ ms", text)
         assert re.search(r"courier +delivered +202 +Delivered +\d+ ms", text)
         assert "The ledger balances, the CRM agrees, no effect happened twice." in text
         assert re.search(r"1,000 orders at once in [\d.]+ s: p50 [\d,]+ ms, p99 [\d,]+ ms", text)

@@ -226,8 +226,14 @@ async def test_a_name_leads_to_one_order_at_a_time(house: Household) -> None:
     nobody = "Nobody says that order/a3 is called tracking:x=T-a2; its page lists its names."
     assert (404, nobody) == (code, problem["detail"])
     code, page = await house.ask("DELETE", "/subjects/order/a2/aliases", name)
-    assert (200, []) == (code, page["aliases"])
-    assert ("unlink", "no longer called tracking:x=T-a2") == (
+    (alias,) = page["aliases"]
+    assert (200, [], False, "anna") == (
+        code,
+        alias["claims"],
+        alias["leads_here"],
+        alias["denied"]["actor"],
+    )
+    assert ("unlink", "no longer called tracking:x=T-a2; no source brings that back") == (
         page["history"][-1]["kind"],
         page["history"][-1]["reason"],
     )

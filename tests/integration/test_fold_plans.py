@@ -49,7 +49,7 @@ async def everything(order: Desk) -> list[Event]:
     await order.happen(*(courier(f"w{n}") for n in range(10)))
     before = [shop(f"o{n}", f"t{n}", occurred_at=make.at(30)) for n in range(40)]
     await order.worker().fold(await order.accept(*before))
-    key = before[7].statement.dedupe_key
+    key, other = (before[number].statement.dedupe_key for number in (7, 8))
     return [
         *(shop(f"o{n}", status="refunded", occurred_at=make.at(40)) for n in range(40)),
         *(shop(f"o{n}", status="awaiting_payment", occurred_at=make.at(0)) for n in range(30)),
@@ -59,7 +59,10 @@ async def everything(order: Desk) -> list[Event]:
         shop("o7", status=None, lane=None, revokes=Revocation("shop", key)),
         shop("o9", "t8", source="wms"),
         *(make.event(id=new_id(), fate=fate, note="So.", ref=None) for fate in list(Fate)[1:]),
-        *(make.event(id=new_id(), fate=Fate.IGNORED, note="So.") for _ in range(23)),
+        make.event(
+            id=new_id(), ref=None, lane=None, status=None, revokes=Revocation("shop", other)
+        ),
+        *(make.event(id=new_id(), fate=Fate.IGNORED, note="So.") for _ in range(22)),
     ]
 
 

@@ -1,5 +1,6 @@
 """Thin events: the sender is asked, its answer becomes a request, failures end in words."""
 
+import gzip
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -374,7 +375,11 @@ async def test_an_answer_that_points_elsewhere_is_not_followed(bench: Bench) -> 
 
 @pytest.mark.parametrize(
     ("authorization", "shown"),
-    [("basic", f"Basic {b64encode(b'api-token').decode()}"), ("none", None)],
+    [
+        ("Basic {token64}", f"Basic {b64encode(b'api-token').decode()}"),
+        ("Zoho-oauthtoken {token}", "Zoho-oauthtoken api-token"),
+        ("", None),
+    ],
 )
 async def test_the_token_is_shown_as_the_api_wants_it(
     bench: Bench, authorization: Any, shown: str | None
@@ -386,3 +391,29 @@ async def test_the_token_is_shown_as_the_api_wants_it(
     await bench.runner.step()
     assert shown == bench.server.headers[0].get("authorization")
     assert "2" == bench.server.headers[0]["x-version"]
+
+
+async def test_a_token_in_the_path_is_sent_and_not_stored(bench: Bench) -> None:
+    bench.inquiry = Inquiry("/rest/{token}/item.get", "id=7", authorization="")
+    bench.server.behaviour = says(PAID)
+    await bench.thin()
+    await bench.runner.step()
+    (asked,) = bench.server.asked
+    assert "/base/rest/api-token/item.get?id=7" == asked.path_qs
+    stored = await bench.value("SELECT path FROM requests WHERE method = 'GET'")
+    assert "/rest/{token}/item.get" == stored
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [(gzip.compress(PAID), "ignored"), (gzip.compress(PAID + b" " * 10**7), "waiting")],
+    ids=["small", "bomb"],
+)
+async def test_a_packed_answer_is_unpacked_within_bounds(
+    bench: Bench, body: bytes, outcome: str
+) -> None:
+    bench.inquiry = Inquiry("/v2/payments/tr_1", headers={"Accept-Encoding": "gzip"})
+    bench.server.behaviour = says(body, Content_Encoding="gzip")
+    thin = await bench.thin()
+    await bench.runner.step()
+    assert outcome == (await bench.place(thin))[0]

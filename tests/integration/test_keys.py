@@ -281,6 +281,21 @@ async def test_the_token_is_shown_to_the_key_server_that_wants_it(
     assert "x-token" not in server.headers[2]
 
 
+@pytest.mark.parametrize("rehearsing", [True, False])
+async def test_only_in_the_sandbox_keys_are_asked_of_the_api_of_the_source(
+    calls: Outbound, server: Server, clock: Clock, *, rehearsing: bool
+) -> None:
+    server.behaviour = says(b"doc")
+    servers = KeyServers(calls, clock, rehearsing=rehearsing)
+    here = SOURCE.model_copy(update={"api": f"{server.url}/below/"})
+    answer = await servers.known(Wanted("https://127.0.0.1:9/keys/1"), here)
+    if rehearsing:
+        assert b"doc" == answer
+    else:
+        assert isinstance(answer, Undecided)
+    assert ["/below/keys/1"] * rehearsing == [each.path for each in server.asked]
+
+
 class Invented:
     """Answers every address, and counts."""
 

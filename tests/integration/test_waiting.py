@@ -180,7 +180,7 @@ async def test_taking_a_name_back_takes_back_what_came_by_it(order: Desk) -> Non
     assert {"1001": "paid"} == await order.statuses()
     await order.settle()
     assert {"accepted": 2, "applied": 1, "waiting": 1} == await order.outcomes()
-    assert ["no longer called tracking:cdek=123"] == await order.column(
+    assert ["anna took back that it is called tracking:cdek=123"] == await order.column(
         "SELECT cause FROM transitions WHERE cause <> ''"
     )
 
@@ -214,7 +214,7 @@ async def test_a_merge_takes_the_version_above_both(order: Desk) -> None:
     )
     await order.merge("2", "1")
     assert [4] == await order.column("SELECT version FROM subjects WHERE ref = '1'")
-    assert [("order/2 was merged into it",)] == await order.table(
+    assert [("anna merged order/2 into it: Ordered twice.",)] == await order.table(
         "SELECT cause FROM transitions WHERE version = 4"
     )
 

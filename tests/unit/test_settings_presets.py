@@ -53,7 +53,13 @@ def test_a_source_as_documented_is_sound_and_can_be_built(tmp_path: Path, provid
         ("shopify", SOUND["shopify"] + "\noptions = { departure = 1 }", "options", "no such"),
         ("cdek", "", "url_token", "there is no token in the URL"),
         ("cdek", 'url_token = "env:KEY"', "url_token", "not 128 bits"),
-        ("samsara", SOUND["samsara"].replace("departure", "arrival"), "options", "no such option"),
+        ("samsara", SOUND["samsara"].replace("departure", "coming"), "options", "no such option"),
+        (
+            "shipbob",
+            SOUND["shipbob"] + '\nsubject.aliases = { "event:x" = "id" }',
+            "subject.aliases.event:x",
+            "stand for events",
+        ),
         (
             "standardwebhooks",
             SOUND["standardwebhooks"] + '\nverify = { scheme = "bearer" }',

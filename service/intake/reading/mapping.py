@@ -71,6 +71,8 @@ def name(value: JSON) -> str | None:
 def attribute(value: JSON) -> AttributeValue | None:
     """Take a fact: a flag, clean text of bounded size, or a number as exact decimal text."""
     match value:
+        case str():
+            return keys.clean_text(value, limit=MAX_VALUE)
         case bool():
             return value
         case int():
@@ -78,15 +80,18 @@ def attribute(value: JSON) -> AttributeValue | None:
         case float():
             text = format(Decimal(repr(value)), "f")
             return text if len(text) <= _MAX_DIGITS else None
-        case str():
-            return keys.clean_text(value, limit=MAX_VALUE)
         case _:
             return None
 
 
 def word(value: JSON) -> str | None:
     """Take a sender's status word; flags read as `true` and `false`."""
-    return str(value).lower() if isinstance(value, bool) else name(value)
+    return str(value).lower() if value is True or value is False else name(value)
+
+
+def flag(value: JSON) -> bool:
+    """Take a yes or no: anything but nothing, false and zero is a yes."""
+    return value not in (None, False, "", "false")
 
 
 def attributes(paths: Mapping[str, Path], document: JSON) -> tuple[dict[str, AttributeValue], str]:
@@ -94,11 +99,13 @@ def attributes(paths: Mapping[str, Path], document: JSON) -> tuple[dict[str, Att
     kept: dict[str, AttributeValue] = {}
     lost: list[str] = []
     for label, path in paths.items():
-        found = path.find(document)
+        found = path.search(document)
+        if found is None:
+            continue
         value = attribute(found)
         if value is not None and len(kept) < MAX_ATTRIBUTES:
             kept[label] = value
-        elif found is not None:
+        else:
             lost.append(label)
     return kept, _left_out(lost) if lost else ""
 
@@ -117,6 +124,7 @@ class Named:
     note: str = ""
     aliases: tuple[Alias, ...] = ()
     parcel: str | None = None
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +137,7 @@ class Naming:
     normalize: tuple[str, ...]
     aliases: Mapping[str, Path]
     parcel: Path | None
+    returns: Path | None = None
 
     @classmethod
     def of(cls, source: Source, ref: str | None) -> Self:
@@ -141,18 +150,26 @@ class Naming:
             rule.normalize,
             {kind: Path.of(place) for kind, place in rule.aliases.items()},
             Path.of(rule.parcel) if rule.parcel else None,
+            Path.of(rule.returns) if rule.returns else None,
         )
 
     def find(self, document: JSON) -> Named:
         named = self._referred(document)
-        if not self.aliases and self.parcel is None:
+        if not self.aliases and self.parcel is None and self.returns is None:
             return named
         parcel = name(self.parcel.find(document)) if self.parcel else None
-        return replace(named, aliases=self._aliases(document), parcel=parcel)
+        back = flag(self.returns.find(document)) if self.returns else False
+        return replace(named, aliases=self._aliases(document), parcel=parcel, returns=back)
 
     def _aliases(self, document: JSON) -> tuple[Alias, ...]:
-        found = ((kind, name(path.find(document))) for kind, path in self.aliases.items())
-        return tuple(Alias(kind, value) for kind, value in found if value)
+        """Collect the names; a list holds several of one kind."""
+        found: dict[Alias, None] = {}
+        for kind, path in self.aliases.items():
+            said = path.find(document)
+            for each in said if isinstance(said, list) else (said,):
+                if value := name(each):
+                    found[Alias(kind, value)] = None
+        return tuple(found)
 
     def _referred(self, document: JSON) -> Named:
         found = self.ref.find(document) if self.ref else None
@@ -218,9 +235,11 @@ class Dating:
 
     def read(self, value: JSON, *, received_at: datetime) -> tuple[datetime | None, str]:
         """Fix the time of an event once; a time that cannot be believed makes it untimed."""
-        readings = (moments.parse_as(value, form, zone=self.zone) for form in self.formats)
-        moment = next((reading for reading in readings if reading is not None), None)
-        if moment is None:
+        for form in self.formats:
+            moment = moments.parse_as(value, form, zone=self.zone)
+            if moment is not None:
+                break
+        else:
             return None, "Untimed: it carries no time that can be read."
         if moment > received_at + self.max_future:
             ahead = (moment - received_at).total_seconds()

@@ -55,7 +55,8 @@ def _nothing(_: JSON) -> JSON:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as Happening is not.
+@dataclass(slots=True)
 class Item:
     """One event of a request, as places look at it."""
 
@@ -68,21 +69,29 @@ class Item:
     """What stood at the places looked at so far; several amounts share a currency or a word."""
 
     def at(self, place: str) -> JSON:
-        if place not in self.found:
-            self.found[place] = self.places[place].find(self.view, self.request) if place else None
-        return self.found[place]
+        if not place:
+            return None
+        if place in self.found:
+            return self.found[place]
+        there = self.places[place]
+        # Most places are in the view, and there are many: they are asked without a detour.
+        found = there.find(self.view, self.request) if there.kind else there.path.search(self.view)
+        self.found[place] = found
+        return found
 
     def name(self, place: str) -> str | None:
-        return mapping.name(self.at(place))
+        found = self.at(place)
+        return None if found is None else mapping.name(found)
 
     def word(self, place: str) -> str | None:
-        return mapping.word(self.at(place))
+        found = self.at(place)
+        return None if found is None else mapping.word(found)
 
     def words(self, places: Sequence[str]) -> str:
-        return ":".join(self.word(place) or "" for place in places)
+        return ":".join([self.word(place) or "" for place in places])
 
     def flag(self, place: str) -> bool:
-        return self.at(place) not in (None, False, "", "false")
+        return mapping.flag(self.at(place))
 
     def currency(self, place: str) -> str:
         return place.strip("'") if place.startswith("'") else currency_code(self.at(place))
@@ -152,9 +161,14 @@ class Reader:
         if place:
             # Money is told once, however many things one event says.
             event = replace(event, key=f"{event.key}:{place}", money=(), first=False)
-        if said is telling.LOOK_UP:
-            said, event = self._asked(item, event)
-        return self.telling.state(said, event, item.request)
+        if said is not telling.LOOK_UP:
+            return self.telling.state(said, event, item.request)
+        said, lookup = self._asked(item)
+        if lookup is not None and not self.layout.key:
+            # The same object may be told about again and again: what it is then is asked anew.
+            stamp = int(item.request.received_at.timestamp() * 1000)
+            event = replace(event, key=f"{lookup.kind}:{lookup.object_id}:{stamp}")
+        return self.telling.state(said, event, item.request, lookup=lookup)
 
     def _mean(self, item: Item, place: int) -> Meaning:
         if self.own_user is not None and item.word(self.layout.author) == self.own_user:
@@ -175,9 +189,9 @@ class Reader:
             more=self._amounts(item, code),
             reason=item.word(layout.reason) or "",
             parcel=item.name(layout.parcel),
-            returns=item.flag(layout.returns),
-            aliases=self._names(item),
-            money=tuple(self._money(item, code)),
+            returns=bool(layout.returns) and item.flag(layout.returns),
+            aliases=self._names(item) if layout.aliases else (),
+            money=tuple(self._money(item, code)) if layout.money else (),
         )
 
     def _key(self, item: Item) -> str:
@@ -190,15 +204,12 @@ class Reader:
         whole = ":".join(part or "" for part in parts)
         return mapping.name(whole) or hashlib.sha256(whole.encode()).hexdigest()
 
-    def _asked(self, item: Item, event: Happening) -> tuple[Meaning, Happening]:
+    def _asked(self, item: Item) -> tuple[Meaning, Lookup | None]:
         kind, place = self.layout.lookup or ("object", "")
         found = item.name(place)
         if found is None:
-            return telling.unmapped(f"It tells to look up a {kind}, but not which."), event
-        # The same object may be told about again and again: what it is then is asked anew.
-        stamp = int(item.request.received_at.timestamp() * 1000)
-        key = event.key if self.layout.key else f"{kind}:{found}:{stamp}"
-        return telling.LOOK_UP, replace(event, key=key, lookup=Lookup(kind, found))
+            return telling.unmapped(f"It tells to look up a {kind}, but not which."), None
+        return telling.LOOK_UP, Lookup(kind, found)
 
     def _amounts(self, item: Item, code: str) -> dict[str, AttributeValue]:
         found: dict[str, AttributeValue] = {}
@@ -214,9 +225,11 @@ class Reader:
         return found
 
     def _money(self, item: Item, code: str) -> Iterator[Money]:
+        said: dict[tuple[str, ...], str] = {(): code}
         for each in self.layout.money:
-            said = item.words(each.words) if each.words else code
-            if each.when and said not in each.when:
+            if each.words not in said:
+                said[each.words] = item.words(each.words)
+            if each.when and said[each.words] not in each.when:
                 continue
             currency = item.currency(each.currency)
             value = amount(item.at(each.amount), currency, each.spelling)

@@ -67,7 +67,8 @@ def unknown(word: str | None, what: str) -> Meaning:
     )
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: one is made of every event, and to freeze it costs three times what making it does.
+@dataclass(slots=True)
 class Happening:
     """The parts of an event that are not its meaning."""
 
@@ -112,7 +113,9 @@ class Telling:
         dating = Dating.of(source, zone=zone)
         return cls(source.name, naming, dating, source.statuses)
 
-    def state(self, said: Meaning, event: Happening, request: RawRequest) -> Statement:
+    def state(
+        self, said: Meaning, event: Happening, request: RawRequest, *, lookup: Lookup | None = None
+    ) -> Statement:
         """Make the statement; an event that names no order is a dead letter if it has a status."""
         own = self.statuses.get(event.code) if event.first else None
         said = told(own, event.code) if own else said
@@ -140,20 +143,27 @@ class Telling:
             ref=named.ref,
             scope=named.scope,
             occurred_at=when,
-            attributes={**facts, **event.more},
+            attributes={**facts, **event.more} if event.more else facts,
             note=mapping.sentences(said.note, untimed, lost),
             reason=event.reason,
             parcel=named.parcel or event.parcel,
-            returns=event.returns,
-            aliases=tuple(dict.fromkeys((*event.aliases, *named.aliases)))[:MAX_ALIASES],
+            returns=event.returns or named.returns,
+            aliases=_together(event.aliases, named.aliases),
             money=event.money,
             revokes=event.revokes,
-            lookup=event.lookup,
+            lookup=lookup or event.lookup,
         )
         return _settled(filled, f"{event.code} {named.note}")
 
 
 MAX_ALIASES = 16
+
+
+def _together(one: tuple[Alias, ...], other: tuple[Alias, ...]) -> tuple[Alias, ...]:
+    """Join the names a layout and a source found, each once."""
+    if not one and not other:
+        return ()
+    return tuple(dict.fromkeys((*one, *other)))[:MAX_ALIASES]
 
 
 def _settled(said: Statement, nameless: str) -> Statement:
@@ -163,9 +173,9 @@ def _settled(said: Statement, nameless: str) -> Statement:
     tells = said.status or said.attributes or said.money or said.revokes
     if said.ref and not (tells or said.aliases):
         return replace(said, fate=Fate.IGNORED, note=f"{said.code} carries nothing to keep.")
-    if said.ref or (said.aliases and tells):
+    if said.ref or (said.aliases and tells) or said.follows:
         return said
-    if said.status or said.revokes:
+    if said.status:
         return replace(said, fate=Fate.UNRESOLVED, note=nameless)
     # A dead letter for each would be noise: nothing about the state of the order is lost.
     return replace(said, fate=Fate.IGNORED, note=f"{nameless} It only adds details.")

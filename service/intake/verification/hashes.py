@@ -139,6 +139,9 @@ def _hashed(message: bytes, algorithm: Algorithm, encoding: Encoding) -> bytes:
     return signing.spelled(hashlib.new(algorithm, message).digest(), encoding)
 
 
+_DIGITS = json.JSONDecoder(parse_int=str, parse_float=str)
+
+
 def document(where: Literal["form", "json"], body: bytes) -> JSON:
     """Read the fields, each as text the sender wrote; raises Unreadable."""
     match where:
@@ -147,7 +150,7 @@ def document(where: Literal["form", "json"], body: bytes) -> JSON:
         case "json":
             # Judged by the strict reader first, then read for the digits of its numbers.
             mapping.read(body)
-            found: JSON = json.loads(body, parse_int=str, parse_float=str)
+            found: JSON = _DIGITS.decode(body.decode())
             return found
         case other:
             assert_never(other)

@@ -17,7 +17,7 @@ function sealed(name, { signer = token, genuine = true } = {}) {
     source: { secrets: [`${token}:${key}`], options: { receiver: corp } },
     headers: { "Content-Type": "text/xml" },
     query: `msg_signature=${signature}&timestamp=${SECONDS}&nonce=nonce-1`,
-    body: `<xml><ToUserName><![CDATA[${corp}]]></ToUserName><Encrypt><![CDATA[${text}]]></Encrypt><AgentID>1</AgentID></xml>`,
+    body: `<xml><Encrypt><![CDATA[${text}]]></Encrypt></xml>`,
     genuine,
   });
 }

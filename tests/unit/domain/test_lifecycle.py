@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from service.domain.flaws import validate
-from service.domain.lifecycle import Lifecycle, Settlement, alarms, overall
+from service.domain.lifecycle import Lifecycle, Settlement, alarms, fingerprint, overall
 from service.domain.lifecycles import LIFECYCLES
 
 ORDER = LIFECYCLES["order"]
@@ -207,3 +208,18 @@ def test_each_status_can_be_reached_from_another_or_only_begins_its_lane() -> No
         if not any(name in status.exits for status in lane.statuses.values())
     }
     assert {"fulfillment.new"} == begins
+
+
+def test_a_fingerprint_is_of_all_that_a_lifecycle_says_and_of_nothing_else() -> None:
+    payment = ORDER.lanes["payment"]
+    freer = replace(payment.statuses["failed"], exits=frozenset({"paid"}))
+    lane = replace(payment, statuses={**payment.statuses, "failed": freer})
+    others = [
+        replace(ORDER, otherwise="unknown"),
+        replace(ORDER, rules=tuple(reversed(ORDER.rules))),
+        replace(ORDER, alarms=()),
+        replace(ORDER, lanes={**ORDER.lanes, "payment": lane}),
+    ]
+    assert len(others) + 1 == len({fingerprint(each) for each in [ORDER, *others]})
+    turned = replace(ORDER, lanes=dict(reversed([*ORDER.lanes.items()])))
+    assert fingerprint(ORDER) == fingerprint(turned) == fingerprint(replace(ORDER))

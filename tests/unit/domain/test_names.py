@@ -1,13 +1,16 @@
 """Names mean one subject, or none: whatever the order in which they are claimed."""
 
 import random
+from dataclasses import replace
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain import names
+from service.domain import keys, names
+from service.domain.events import Alias, Revocation
 from service.domain.names import MOST_SUBJECTS, Claim, Conflict, Name, Speaker
+from tests import make
 
 A, B, C = (Name("order", "tracking:cdek", each) for each in "abc")
 
@@ -102,3 +105,79 @@ def test_one_subject_is_found_by_every_chain_of_names(
     guests = [each for each in batch if each.subject is None]
     found = {each for each, meant in heard.meant.items() if meant == 1}
     assert names.supported(rooted, guests) == found
+
+
+def test_a_denial_silences_all_but_operators() -> None:
+    denial = claim(A, 1, "denial", "anna")
+    assert names.resolve([claim(A, 1), denial]) is None
+    assert names.resolve([claim(A, 1, "destination", "crm"), denial]) is None
+    assert 1 == names.resolve([claim(A, 1, "operator", "bob"), denial])
+
+
+def test_a_denial_is_about_one_name_of_one_subject() -> None:
+    denial = claim(A, 1, "denial", "anna")
+    assert 2 == names.resolve([claim(A, 1), claim(A, 2), denial])
+    book = {A: frozenset({claim(A, 1), denial}), B: frozenset({claim(B, 1)})}
+    assert 1 == names.known_as(book, [A, B])
+
+
+def test_who_takes_back_an_event_is_known_by_that_event() -> None:
+    said = make.statement(ref=None, revokes=Revocation("shop", "evt"))
+    (name,) = names.of(said)
+    assert ("order", "event:shop", keys.dedupe_hash("shop", "evt").hex()) == name
+    assert (Name("order", "x", "1"),) == names.of(replace(said, aliases=(Alias("x", "1"),)))
+    assert () == names.of(replace(said, ref="1001"))
+
+
+denials = st.lists(st.tuples(st.sampled_from([A, B, C]), numbers), max_size=5)
+
+
+@given(speakers, denials, st.randoms())
+def test_what_is_denied_is_claimed_by_no_event_in_any_order(
+    said: list[tuple[list[Name], int | None]],
+    denied: list[tuple[Name, int]],
+    chance: random.Random,
+) -> None:
+    book = {
+        name: frozenset(claim(name, at, "denial", "anna") for each, at in denied if each == name)
+        for name in (A, B, C)
+    }
+    batch = [speaker(n, *spoken, subject=at) for n, (spoken, at) in enumerate(said)]
+    heard = names.introduce(book, batch)
+    assert heard == names.introduce(book, chance.sample(batch, len(batch)))
+    claimed = {
+        (made.name, made.subject) for name, now in heard.book.items() for made in now - book[name]
+    }
+    assert claimed.isdisjoint(denied)
+
+
+claims = st.lists(
+    st.builds(
+        claim,
+        st.sampled_from([A, B]),
+        numbers,
+        st.sampled_from(["source", "operator", "destination", "denial"]),
+        st.sampled_from(["shop", "anna"]),
+    ),
+    max_size=8,
+)
+
+
+@given(claims, st.randoms())
+def test_what_a_name_means_is_a_function_of_the_set_of_claims(
+    said: list[Claim], chance: random.Random
+) -> None:
+    assert names.resolve(said) == names.resolve([*chance.sample(said, len(said)), *said])
+    assert names.counting(names.counting(said)) == names.counting(said)
+
+
+@given(claims)
+def test_a_denied_claim_might_as_well_not_be_there(said: list[Claim]) -> None:
+    denied = {(each.name, each.subject) for each in said if each.kind == "denial"}
+    kept = [
+        each
+        for each in said
+        if each.kind == "operator"
+        or (each.kind != "denial" and (each.name, each.subject) not in denied)
+    ]
+    assert names.resolve(said) == names.resolve(kept)

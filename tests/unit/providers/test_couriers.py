@@ -85,7 +85,7 @@ def test_an_address_of_shipstation_is_asked_at_its_own_api(
     address: str, path: str, query: str
 ) -> None:
     asked = shipstation.inquire(Lookup("resource", address))
-    assert Inquiry(path, query, "basic") == asked
+    assert Inquiry(path, query, "Basic {token64}") == asked
 
 
 @pytest.mark.parametrize(

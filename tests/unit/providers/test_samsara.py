@@ -128,6 +128,16 @@ def test_another_choice_for_leaving_is_refused(choice: Any) -> None:
         samsara.build(source(options={"departure": choice}))
 
 
+def test_what_coming_to_a_stop_means_is_the_sources_choice() -> None:
+    at = {"id": "s-1", "actualArrivalTime": "2023-11-14T21:59:00Z"}
+    for choice, target in (("picking", "picking"), ("nothing", None)):
+        own = source(options={"arrival": choice})
+        said = parse("RouteStopArrival", own, routeStopDetails=at, route=_route("1001"))
+        assert (Fate.FOLD, target) == (said.fate, said.status)
+    with pytest.raises(ConfigurationError, match="arrival of the source fleet must be"):
+        samsara.build(source(options={"arrival": "delivered"}))
+
+
 @pytest.mark.parametrize("kind", [*samsara.IGNORED, "VehicleUpdated", "GeofenceEntry"])
 def test_what_is_no_status_of_an_order_is_ignored(kind: str) -> None:
     assert (Fate.IGNORED, None) == (parse(kind).fate, parse(kind).ref)

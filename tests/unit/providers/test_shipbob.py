@@ -103,9 +103,23 @@ def test_what_is_no_status_of_an_order_is_ignored(topic: str) -> None:
 
 
 def test_a_status_without_an_order_is_unresolved_and_says_where_it_looked() -> None:
-    (said,) = parse("order.delivered", reference_id=None)
+    (said,) = parse("order.delivered", reference_id=None, order_id=None)
     assert Fate.UNRESOLVED is said.fate
     assert "order.delivered names no order: there is nothing at `reference_id`." == said.note
+
+
+def test_a_shipment_is_a_parcel_and_its_tracking_number_another_name_of_the_order() -> None:
+    tracking = {"tracking_id": "9400"}
+    (said,) = parse(shipbob.WORDED[1], shipment_id=7, status="InTransit", tracking=tracking)
+    assert ("7", ["tracking=9400", "order:shipbob=1"]) == (said.parcel, [*map(str, said.aliases)])
+    (whole,) = parse("order.delivered", shipment_id=7)
+    assert whole.parcel is None
+
+
+def test_without_a_reference_the_order_is_found_by_its_other_names() -> None:
+    (said,) = parse("order.delivered", reference_id=None)
+    assert (Fate.FOLD, None) == (said.fate, said.ref)
+    assert [("order:shipbob", "1")] == [*said.aliases]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from service.settings import Source
 from service.settings.load import load
 
 BEGIN = datetime(2026, 2, 1, 10, 0, tzinfo=UTC)
+TWISTS = ["duplicate", "forged", "late", "waiting"]
 
 
 @pytest.fixture
@@ -42,9 +43,9 @@ def test_the_same_burst_has_the_same_bytes(sources: dict[str, Source]) -> None:
     assert first == burst.load(sources, orders=40, begin=BEGIN)
 
 
-def test_the_story_has_its_three_twists(sources: dict[str, Source]) -> None:
+def test_the_story_has_its_four_twists(sources: dict[str, Source]) -> None:
     told = story.tell(sources, begin=BEGIN)
-    assert [webhook.twist for webhook in told if webhook.twist] == ["duplicate", "forged", "late"]
+    assert [webhook.twist for webhook in told if webhook.twist] == TWISTS
     assert told[-1].status == "delivered"
 
 

@@ -6,12 +6,13 @@ from datetime import datetime
 from functools import partial
 
 from service.domain.errors import ConfigurationError
-from service.domain.events import Fate, Statement
+from service.domain.events import Fate, Revocation, Statement
 from service.intake.answering import handshakes
 from service.intake.preset import Declared, Manners, Preset, Proof
 from service.intake.provider import Guard, RawRequest, Reply
-from service.intake.reading import bodies, cloudevents, mapping
+from service.intake.reading import bodies, cloudevents, mapping, moved, telling
 from service.intake.reading.mapping import Dating, Naming, Unreadable, shown
+from service.intake.reading.moved import Moved
 from service.intake.reading.paths import JSON, Path
 from service.intake.verification import keyring, shared
 from service.intake.verification.hmacs import Hmac
@@ -34,6 +35,7 @@ SETUP = """\
 class Mapped:
     """Reads bodies as one source maps them."""
 
+    source: str
     form: bodies.Format
     naming: Naming
     dating: Dating
@@ -44,6 +46,8 @@ class Mapped:
     status: Path | None
     statuses: Mapping[str, str]
     attributes: Mapping[str, Path]
+    revokes: Path | None
+    money: Sequence[Moved]
 
     def read(self, request: RawRequest) -> Sequence[Statement]:
         try:
@@ -102,19 +106,23 @@ class Mapped:
         named = self.naming.find(item)
         when, untimed = self._date(item, request)
         facts, lost = mapping.attributes(self.attributes, item)
+        money, odd = moved.told(self.money, item)
         said = Statement(
             dedupe_key=key,
             lifecycle=self.naming.lifecycle,
             scope=named.scope,
             ref=named.ref,
             parcel=named.parcel,
-            aliases=named.aliases,
+            returns=named.returns,
+            aliases=named.aliases[: telling.MAX_ALIASES],
             occurred_at=when,
             attributes=facts,
-            note=mapping.sentences(untimed, lost),
+            money=money,
+            revokes=self._revoke(item),
+            note=mapping.sentences(untimed, lost, odd),
         )
         said = self._translate(said, item)
-        if named.ref is None and not named.aliases and said.fate is Fate.FOLD:
+        if named.ref is None and not named.aliases and said.fate is Fate.FOLD and not said.follows:
             return replace(said, fate=Fate.UNRESOLVED, note=f"The event {named.note}")
         return said
 
@@ -123,11 +131,14 @@ class Mapped:
             return None, ""
         return self.dating.read(self.occurred_at.find(item), received_at=request.received_at)
 
+    def _revoke(self, item: JSON) -> Revocation | None:
+        key = mapping.name(self.revokes.find(item)) if self.revokes else None
+        return Revocation(self.source, key) if key is not None else None
+
     def _translate(self, said: Statement, item: JSON) -> Statement:
-        if self.status is None:
-            tells = said.attributes or said.aliases
-            return said if tells else replace(said, fate=Fate.IGNORED, note=_NOTHING)
-        code = mapping.word(self.status.find(item))
+        code = mapping.word(self.status.find(item)) if self.status else None
+        if self.status is None or (code is None and said.revokes is not None):
+            return _as_facts(said, _NOTHING)
         if code is None:
             why = f"There is no status word at {shown(self.status.expression)}."
             return replace(said, fate=Fate.UNMAPPED, note=why)
@@ -138,12 +149,20 @@ class Mapped:
             case "ignore":
                 why = f"The statuses of this source ignore {shown(code)}."
                 return replace(said, code=code, fate=Fate.IGNORED, note=why)
+            case "facts":
+                why = f"{shown(code)} stands for facts, and none was found."
+                return _as_facts(replace(said, code=code), why)
             case target:
                 lane, _, status = target.partition(".")
                 return replace(said, code=code, lane=lane, status=status)
 
 
 _NOTHING = "The event states nothing: no status is configured and no attribute was found."
+
+
+def _as_facts(said: Statement, nothing: str) -> Statement:
+    tells = said.attributes or said.aliases or said.money or said.revokes or said.returns
+    return said if tells else replace(said, fate=Fate.IGNORED, note=nothing)
 
 
 def build(source: Source) -> Declared:
@@ -166,6 +185,7 @@ def reader(source: Source) -> Mapped:
         )
     header = source.key is not None and source.key.startswith("header:")
     return Mapped(
+        source=source.name,
         form=bodies.form(source.format),
         naming=Naming.of(source, source.subject.ref),
         dating=Dating.of(source),
@@ -176,6 +196,8 @@ def reader(source: Source) -> Mapped:
         status=_path(source.status),
         statuses=source.statuses,
         attributes={label: Path.of(path) for label, path in source.attributes.items()},
+        revokes=_path(source.revokes),
+        money=[Moved.of(rule) for rule in source.money],
     )
 
 

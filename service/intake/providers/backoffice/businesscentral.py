@@ -29,8 +29,8 @@ SETUP = """\
 2. A subscription lives for three days: have a job renew each (PATCH …/subscriptions) every day,
    with the same client state.
 3. Set `api` to https://api.businesscentral.dynamics.com/v2.0/TENANT/ENVIRONMENT, and put an access
-   token that may read these documents behind `token`. Such a token is short-lived: have a job
-   write a fresh one where the reference points.
+   token that may read these documents behind `token`. Such a token is short-lived: refer
+   to a file, and have a job write a fresh one there and reload the service (SIGHUP).
 4. The order number is taken from externalDocumentNumber, else Business Central's own is; set
    subject.ref to another place.
 5. Where orders go in several shipments, set statuses = { salesShipment =

@@ -165,7 +165,9 @@ def inquire(lookup: Lookup) -> Inquiry | None:
         return None
     path, query = SERVICES[name]
     return Inquiry(
-        f"/sap/opu/odata/sap/{path}('{number}')", f"{query}$format=json", authorization="basic"
+        f"/sap/opu/odata/sap/{path}('{number}')",
+        f"{query}$format=json",
+        authorization="Basic {token64}",
     )
 
 

@@ -4,6 +4,8 @@ Facts from WeCom's documentation (read 2026-11): the XML envelope, its signature
 test of an address by GET, `MsgId` of messages and none of events. PARTIAL: five seconds of patience
 and three retries, the words of SpStatus (1 in review, 2 approved, 3 rejected, 4 withdrawn, 6
 withdrawn after approval, 7 deleted, 10 paid) and those of a third party's approval.
+
+ToUserName and AgentID outside the cipher are not signed, and therefore not read.
 """
 
 from service.intake.answering import replies

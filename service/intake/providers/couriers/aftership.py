@@ -2,8 +2,9 @@
 
 Facts from aftership.com/docs/tracking (signature, event, retries, tags; read 2026-11): header, raw
 body, `event_id`, up to 14 tries. The times of checkpoints may lack a zone, so that the time of the
-event itself counts. The other products (Returns, Warranty, Shipping) sign in other headers and are
-not read here.
+event itself counts, and only the tag of the tracking is read. PARTIAL: that the subtag
+Exception_011 means that the parcel is back (third parties agree), and the city of a checkpoint. The
+other products (Returns, Warranty, Shipping) sign in other headers and are not read here.
 """
 
 from collections.abc import Mapping
@@ -32,8 +33,8 @@ TAGS: Mapping[str, Told] = {
     "AttemptFail": FAILED,
     "Delivered": "delivery.delivered",
     "Exception": Branch(
-        "msg.return_to_sender",
-        {"true": "delivery.returning", "false": FAILED},
+        "msg.subtag == 'Exception_011' && 'back' || msg.return_to_sender",
+        {"back": "delivery.returned_to_sender", "true": "delivery.returning", "false": FAILED},
         absent=FAILED,
     ),
     "Expired": "ignore: the carrier has told nothing for a long time, which is no word of a loss",
@@ -69,4 +70,11 @@ PRESET = Preset(
     scheme=SCHEME.summary,
     identity="event_id",
     proof=Proof("none", "aftership.com/docs/tracking, webhook signature"),
+    doubts=(
+        (
+            "The subtag Exception_011 (back at the sender) is PARTIAL (third parties agree): "
+            "confirm on a parcel that came back."
+        ),
+        "The city of a checkpoint is PARTIAL: confirm msg.checkpoints[].city on a live tracking.",
+    ),
 )

@@ -89,8 +89,8 @@ PRESET = Preset(
     doubts=(
         "That pushes are signed as calls are is UNVERIFIED: confirm that a live push is taken.",
         (
-            "The fields of a report are PARTIAL: confirm outerOrderCode, mailNo, logisticsStatus and "
-            "time on a live push."
+            "The fields and statuses of a report are PARTIAL: confirm outerOrderCode, mailNo, "
+            "logisticsStatus and time on a live push, and that the time is China's."
         ),
         "The answer is UNVERIFIED: confirm that a push is not sent again.",
     ),

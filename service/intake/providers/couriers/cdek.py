@@ -244,6 +244,10 @@ PRESET = Preset(
             "Whether a return carries the order number of the direct order is UNVERIFIED: confirm "
             "on a live return; without a number the direct order's own names lead to the order."
         ),
+        (
+            "The codes of offices (…_OFFICE, …_WAREHOUSE_ON_DEMAND) and the fields of "
+            "DELIV_PROBLEM are PARTIAL (two clients agree): confirm those that come."
+        ),
     ),
     url_token=True,
 )

@@ -63,6 +63,7 @@ def _codes(text: str) -> Iterator[str]:
 
 
 NOTHING = "ignore: it says nothing about where the parcel is"
+VOIDED = "ignore: a shipment was cancelled before it left, which is no word about the order"
 
 EXPRESS = _listed(
     {
@@ -113,11 +114,12 @@ ECOMMERCE = _listed(
         ),
         "delivery.returned_to_sender": "602 802 804 860 863 864",
         "delivery.lost": "636 650 690 780 825",
-        "fulfillment.cancelled": "101",
         NOTHING: (
             "99 128 129 134 135 161-164 241 313 503 504 574 581 582 591 609 616-618 624 628 632 "
             "805 807 854 867-872"
         ),
+        # The booking of a parcel was cancelled; the order may leave in another one.
+        VOIDED: "101",
     }
 )
 
@@ -197,8 +199,9 @@ PRESET = Preset(
     proof=Proof("none", "developer.dhl.com, Shipment Tracking Unified Push"),
     doubts=(
         (
-            "The payload differs between DHL's divisions: confirm on a live push that shipments[] "
-            "carries events[] or status with statusCode and timestamp."
+            "The payload is PARTIAL and differs between DHL's divisions: confirm on a live push "
+            "that shipments[] carries events[] or status with statusCode, timestamp, description "
+            "and location.address.addressLocality."
         ),
         "The codes of the divisions are PARTIAL: confirm those you meet before you set `division`.",
         (

@@ -6,13 +6,14 @@ signature, key normalised by NFKD, `evt_…` as identity, statuses. PARTIAL: a s
 time without a known zone is UTC or local.
 
 A tracker tells its whole history each time; only the event's own status is read, at the time of
-the newest scan.
+the newest scan. A return whose last scan says delivered is back at the sender.
 """
 
 import unicodedata
+from collections.abc import Mapping
 
 from service.intake.preset import Preset, Proof, declared
-from service.intake.reading.layout import Branch, Layout, Says
+from service.intake.reading.layout import Branch, Layout, Says, Told
 from service.intake.verification.hmacs import Hmac
 
 SETUP = """\
@@ -34,14 +35,18 @@ SCHEME = Hmac(
     what="the webhook secret",
 )
 
-STATUSES = {
+STATUSES: Mapping[str, Told] = {
     "unknown": "ignore: the carrier has told nothing yet",
     "pre_transit": "delivery.label_created",
     "in_transit": "delivery.in_transit",
     "out_for_delivery": "delivery.out_for_delivery",
     "available_for_pickup": "delivery.ready_for_pickup",
     "delivered": "delivery.delivered",
-    "return_to_sender": "delivery.returning",
+    "return_to_sender": Branch(
+        "result.tracking_details[-1].status == 'delivered'",
+        {"true": "delivery.returned_to_sender", "false": "delivery.returning"},
+        absent="delivery.returning",
+    ),
     "failure": "delivery.delivery_failed",
     "cancelled": "ignore: the label was cancelled, which is no word about the order",
     "error": "ignore: the tracker failed, not the parcel",

@@ -6,7 +6,7 @@ says hex, its sample and its FAQ base64; base64 is taken. PARTIAL: customer refe
 
 A push carries shipments with all their scans, out of order and again and again; every scan is an
 event of its own, named by tracking number, time, codes and place. The groups of codes overlap: CA
-only cancels where both fields of the scan say so.
+only cancels where both fields of the scan say so, and then the label, not the order.
 """
 
 from collections.abc import Mapping
@@ -31,6 +31,7 @@ def _each(target: str, codes: str) -> Mapping[str, str]:
     return dict.fromkeys(codes.split(), target)
 
 
+VOIDED = "ignore: a shipment was cancelled before it left, which is no word about the order"
 CODES: Mapping[str, Told] = {
     "OC": "delivery.label_created",
     **_each("delivery.picked_up", "PU PX"),
@@ -44,7 +45,7 @@ CODES: Mapping[str, Told] = {
     "DL": "delivery.delivered",
     **_each("delivery.delivery_failed", "DD DE DY SE CD PD"),
     "RS": "delivery.returning",
-    "CA": Branch("derivedStatusCode", {"CA": "fulfillment.cancelled"}),
+    "CA": Branch("derivedStatusCode", {"CA": VOIDED}),
     **_each("ignore: a wish for the delivery is no status", "RR RM RC"),
     **_each("ignore: a label for a return that was sent by mail is no status", "RP LP RG RD"),
     **_each("ignore: it says nothing about where the parcel is", "SH CU BR TP"),

@@ -88,9 +88,12 @@ PRESET = Preset(
     proof=Proof("none", "Kuaidi100's documentation of subscription pushes"),
     doubts=(
         (
-            "Whether `sign` is in capitals is UNVERIFIED and does not matter here: confirm that a live "
-            "push is taken."
+            "Whether `sign` is in capitals is UNVERIFIED and does not matter here: confirm that a "
+            "live push is taken."
         ),
-        "What `abort` tells about the parcel is UNVERIFIED: confirm on one that it was never found.",
+        (
+            "What `abort` tells about the parcel is UNVERIFIED: confirm on one that it was never "
+            "found."
+        ),
     ),
 )

@@ -21,7 +21,9 @@ SETUP = """\
    reference in `secrets`; of several integrations list them all.
 3. The order number is `parcel.order_number`, as the shop told it to Sendcloud.
 4. Compare GET /parcels/statuses of your account with the statuses here: a number that is missing
-   is a dead letter (unmapped) until `statuses` names it, as in "62998" = "delivery.in_transit"."""
+   is a dead letter (unmapped) until `statuses` names it, as in "62998" = "delivery.in_transit".
+5. A cancelled label moves nothing, as another may be made. Where it means that the order was
+   cancelled, set statuses."2000" to fulfillment.cancelled."""
 
 SCHEME = Hmac(
     "Sendcloud-Signature",
@@ -56,7 +58,7 @@ STATUSES: Mapping[str, str] = {
     "1337": "ignore: Sendcloud does not know the carrier's word",
     "1998": "ignore: a label that was cancelled upstream is told once more as cancelled",
     "1999": "ignore: a cancellation is only asked for",
-    "2000": "fulfillment.cancelled",
+    "2000": "ignore: a label was cancelled, which is no word about the order",
     "2001": "ignore: a cancellation is only asked for",
     "62989": MOVING,
     "62990": MOVING,

@@ -15,9 +15,9 @@ from service.intake.reading.layout import Layout, Says
 from service.intake.verification.hashes import Digest
 
 SETUP = """\
-1. Send the shop's order number as `order_no` or `tag` when you register a tracking number; without
-   it the shop or warehouse must tell the tracking number with the order. If `tag` holds something
-   else, set subject.ref to "data.order_no".
+1. Send the shop's order number as `order_no` when you register a tracking number; without it the
+   shop or warehouse must tell the tracking number with the order. `tag` is free text, so that it is
+   not read: if you put the order number there, set subject.ref to "data.tag".
 2. In 17TRACK's API console under Settings, Webhook, enter this source's URL and choose v2.2 or
    newer.
 3. Put the API access key, which also signs, behind the reference in `secrets`."""
@@ -67,13 +67,14 @@ STATUSES: Mapping[str, str] = {
 
 NEWEST = "data.track_info.latest_status"
 WORD = f"event == '{UPDATED}' && ({NEWEST}.sub_status || {NEWEST}.status) || event"
+WHEN = "data.track_info.latest_event.time_utc || data.track_info.latest_event.time_iso"
 
 LAYOUT = Layout(
     title="17TRACK",
     says=(Says(WORD, STATUSES),),
-    ref="data.order_no || data.tag",
-    key=("data.number", "data.carrier", WORD, "data.track_info.latest_event.time_utc"),
-    when="data.track_info.latest_event.time_utc || data.track_info.latest_event.time_iso",
+    ref="data.order_no",
+    key=("data.number", "data.carrier", WORD, WHEN),
+    when=WHEN,
     zone="UTC",
     parcel="data.number",
     reason=f"{NEWEST}.sub_status",
@@ -98,5 +99,9 @@ PRESET = Preset(
         "The signature is PARTIAL (third parties): confirm that a live push is taken.",
         "What the test push on saving holds is UNVERIFIED: confirm that the URL can be saved.",
         "Whether `order_no` comes back beside `tag` is PARTIAL: confirm on a registered parcel.",
+        (
+            "The fields of the body are PARTIAL: confirm latest_status and latest_event, also its "
+            "location, on a live push."
+        ),
     ),
 )

@@ -110,6 +110,10 @@ DOUBTS: Sequence[str] = (
         "The codes are PARTIAL and SF has more of them: confirm those that come, and add them to "
         "`statuses`."
     ),
+    (
+        "The fields, also reasonCode and acceptAddress, and that times are China's, are PARTIAL: "
+        "confirm on a live push."
+    ),
     "The JSON is PARTIAL (third parties): confirm one push where you chose json.",
 )
 

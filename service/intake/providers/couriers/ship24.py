@@ -72,8 +72,8 @@ PRESET = Preset(
     doubts=(
         "The bearer token is PARTIAL (third parties): confirm that a live push is taken.",
         (
-            "Times without a zone are UNVERIFIED to be UTC: confirm on a scan of a known moment, and "
-            "set `timezone` if it is another."
+            "Times without a zone are UNVERIFIED to be UTC: confirm on a scan of a known moment, "
+            "and set `timezone` if it is another."
         ),
     ),
 )

@@ -109,7 +109,7 @@ CODES: Mapping[str, str] = {
     "RETURN_TO_SENDER": "delivery.returning",
     "UNDELIVERABLE_RETURNED_TO_SENDER": "delivery.returned_to_sender",
     **_each("delivery.lost", "PARCEL_LOST PARCEL_DISPOSED"),
-    "CANCELLED": "fulfillment.cancelled",
+    "CANCELLED": "ignore: a label was cancelled, which is no word about the order",
     **_each(
         "ignore: it says nothing about where the parcel is",
         "CARRIER_STATUS_NOT_MAPPED INFORMATION PARCEL_UPDATE_NOTIFICATION COD_AMOUNT_PAID "
@@ -143,7 +143,7 @@ LAYOUT = Layout(
         "tracking_number": "data.tracking_number",
         "tracking_url": "data.tracking_url",
         "carrier": "data.carrier_code",
-        "place": "data.events[0].city_locality",
+        "place": "max_by(data.events, &occurred_at).city_locality",
     },
 )
 
@@ -170,6 +170,7 @@ PRESET = Preset(
             "What FULFILLMENT_REJECTED_V2 means for the order is UNVERIFIED, so that it is "
             "unmapped: confirm it, then name it in `statuses`."
         ),
+        "Retries are UNVERIFIED: confirm that a refused webhook comes again.",
     ),
     keyless=True,
     options=("region",),

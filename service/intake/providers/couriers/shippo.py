@@ -17,8 +17,10 @@ from service.intake.verification.shared import Query
 from service.settings import Source
 
 SETUP = """\
-1. Write the shop's order number into `metadata` when you buy the label or register the track. With
-   words before it set subject = { ref = "data.metadata", normalize = ["strip_prefix:Order "] }.
+1. Let the shop or warehouse tell the tracking number with the order. Or write the order number into
+   `metadata` when you buy the label or register the track, and set subject.ref to "data.metadata":
+   it is free text, so that it is not read without. With words before the number set
+   subject = { ref = "data.metadata", normalize = ["strip_prefix:Order "] }.
 2. Ask Shippo's support to enable HMAC for your webhooks (up to ten working days), and put the
    secret they give you behind the reference in `secrets`.
 3. Until then: options = { proof = "token" }, a long random text (openssl rand -hex 32) behind the
@@ -68,7 +70,8 @@ LAYOUT = Layout(
             called="status of a track of Shippo",
         ),
     ),
-    ref="data.metadata",
+    # What is in `metadata` is whatever somebody wrote; the tracking number leads to the order.
+    ref="`null`",
     key=(
         "event",
         "data.carrier",
@@ -97,6 +100,9 @@ PRESET = Preset(
     scheme=f"{SIGNED.summary}; or a token in the query string",
     identity="carrier, tracking number, status and its time",
     proof=Proof("foreign", "altissimo-shippo-tracking 0.2.1 (PyPI)"),
-    doubts=("The substatus `pickup_available` and retries are PARTIAL: confirm on a live track.",),
+    doubts=(
+        "The substatus `pickup_available` and retries are PARTIAL: confirm on a live track.",
+        "The city of a status is PARTIAL: confirm tracking_status.location.city on a live track.",
+    ),
     options=("proof",),
 )

@@ -114,7 +114,7 @@ def inquire(lookup: Lookup) -> Inquiry | None:
     ours = parts.scheme == "https" and _HOST.fullmatch(parts.netloc)
     if not ours or not _PATH.fullmatch(parts.path) or not _QUERY.fullmatch(parts.query):
         return None
-    return Inquiry(parts.path, parts.query, "basic")
+    return Inquiry(parts.path, parts.query, "Basic {token64}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,16 +69,16 @@ PRESET = Preset(
     proof=Proof("vector", "TrackingMore's page about webhooks V4"),
     doubts=(
         (
-            "The names of the headers (`signature`, `timestamp`) are UNVERIFIED: confirm that a live "
-            "push is taken."
+            "The names of the headers (`signature`, `timestamp`) are UNVERIFIED: confirm that a "
+            "live push is taken."
         ),
         (
-            "That the body is not signed is what the example shows and the text denies: confirm with "
-            "TrackingMore."
+            "That the body is not signed is what the example shows and the text denies: confirm "
+            "with TrackingMore."
         ),
         (
-            "The fields and words of the body are UNVERIFIED: confirm one push of each delivery_status; "
-            "`pickup` may also mean that the parcel waits to be collected."
+            "The fields and words of the body are UNVERIFIED: confirm one push of each "
+            "delivery_status; `pickup` may also mean that the parcel waits to be collected."
         ),
         "Times without a zone are UNVERIFIED to be UTC: confirm on a scan of a known moment.",
     ),

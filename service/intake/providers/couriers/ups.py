@@ -1,7 +1,7 @@
 """UPS Track Alert v2: the activities of parcels in, delivery statements out.
 
 Facts from the UPS-API documentation (Track Alert; read 2026-11): a header we choose the value of,
-payload, times, `descriptionCode`; no retry, no order, no signature of the body. An activity of type
+payload, times, `descriptionCode`, the answer 200; no retry, no order, no signature. An activity of type
 D may also be a parcel on its way to the door, so that `descriptionCode` decides and never the type.
 UPS may also ask a token address of ours for a bearer token; there is none here.
 
@@ -11,7 +11,8 @@ There is no id of an event: tracking number, time, type and code name it.
 import re
 from collections.abc import Mapping, Sequence
 
-from service.intake.preset import Declared, Preset, Proof
+from service.intake.answering import replies
+from service.intake.preset import Declared, Manners, Preset, Proof
 from service.intake.reading.layout import Layout, Says
 from service.intake.reading.paths import JSON
 from service.intake.reading.reader import Reader
@@ -48,7 +49,8 @@ CODES: Mapping[str, str] = {
     ),
     **_each("delivery.returning", "33 35 36"),
     **_each("delivery.returned_to_sender", "34 67"),
-    **_each("fulfillment.cancelled", "7 43"),
+    # Another label may be made; the order is cancelled by the shop or the warehouse.
+    **_each("ignore: a voided label or pickup is no word about the order", "7 43"),
 }
 
 LAYOUT = Layout(
@@ -106,8 +108,11 @@ class Activities(Reader):
         ]
 
 
+MANNERS = Manners(answer=replies.text(""))
+
+
 def build(source: Source) -> Declared:
-    return Declared(SCHEME.guard(source), Activities.of(LAYOUT, source))
+    return Declared(SCHEME.guard(source), Activities.of(LAYOUT, source), MANNERS)
 
 
 PRESET = Preset(

@@ -18,7 +18,7 @@ from service.intake.verification.shared import UrlToken
 
 SETUP = """\
 1. Send the shop's order number as `external_order_id` of the last route point when you create the
-   claim, and tell the claim's id with the order (as the alias `claim:yandexdelivery`).
+   claim, and tell the claim's id with the order, as its tracking number.
 2. Make a token of at least 128 bits (openssl rand -hex 16) and put it behind the reference in
    `url_token`.
 3. Let a small job of yours ask POST /b2b/cargo/integration/v2/claims/journal every minute with the
@@ -122,7 +122,8 @@ LAYOUT = Layout(
     when="updated_ts",
     zone="UTC",
     parcel=CLAIM,
-    aliases={"claim:yandexdelivery": CLAIM},
+    # A claim is what shops write down where other couriers have a tracking number.
+    aliases={"tracking": CLAIM, "claim:yandexdelivery": CLAIM},
     facts={"claim_id": CLAIM, "carrier": "'Yandex Delivery'"},
 )
 
@@ -137,8 +138,8 @@ PRESET = Preset(
     proof=Proof("none", "the reference of the API: nothing is signed"),
     doubts=(
         (
-            "What a callback carries besides the claim in its address is UNVERIFIED: confirm with one, "
-            "and send the journal of claims where it has no status."
+            "What a callback carries besides the claim in its address is UNVERIFIED: confirm with "
+            "one, and send the journal of claims where it has no status."
         ),
         (
             "Words of other-day deliveries that begin with CANCELLED_, SORTING_CENTER_RETURN_ or "
@@ -146,8 +147,8 @@ PRESET = Preset(
             "`statuses`."
         ),
         (
-            "That the last route point with an `external_order_id` is the customer's is UNVERIFIED: "
-            "confirm on one claim."
+            "That the last route point with an `external_order_id` is the customer's is "
+            "UNVERIFIED: confirm on one claim."
         ),
     ),
     url_token=True,

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from service.intake.answering import replies
 from service.intake.preset import Declared, Manners, Preset, Proof
-from service.intake.providers.crms import fields
+from service.intake.reading import order_field
 from service.intake.reading.layout import Layout, Says
 from service.intake.reading.mapping import Unreadable
 from service.intake.reading.money import Amount
@@ -79,7 +79,7 @@ class Hooks(Reader):
 
 
 def build(source: Source) -> Declared:
-    field = fields.order_field(source)
+    field = order_field.named(source)
     place = f"lead.custom_fields[?id=='{field}'].values[0].value | [0]"
     layout = replace(LAYOUT, ref=place) if field else LAYOUT
     return Declared(
@@ -109,5 +109,5 @@ PRESET = Preset(
         "A lead's price carries no currency: confirm that all of them are in one.",
     ),
     url_token=True,
-    options=(fields.OPTION, OWN_USER),
+    options=(order_field.OPTION, OWN_USER),
 )

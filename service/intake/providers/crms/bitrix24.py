@@ -17,7 +17,7 @@ from service.domain.events import Lookup
 from service.intake.answering import replies
 from service.intake.preset import Declared, Manners, Preset, Proof
 from service.intake.provider import Inquiry
-from service.intake.providers.crms import fields
+from service.intake.reading import order_field
 from service.intake.reading.layout import Layout, Says
 from service.intake.reading.money import Amount
 from service.intake.reading.pointing import Pointing
@@ -30,8 +30,8 @@ SETUP = """\
    the events ONCRMDEALADD and ONCRMDEALUPDATE (for smart processes ONCRMDYNAMICITEMADD and
    ONCRMDYNAMICITEMUPDATE). Put the application token it shows behind the reference in `secrets`.
 2. Add an inbound webhook with the right crm for a user of its own: events only name a deal, the
-   rest is asked for. Set `api` to its address, https://PORTAL/rest/USER/CODE; whoever reads that
-   address can read your CRM, so keep orderhook.toml as you keep secrets.
+   rest is asked for. Its address is https://PORTAL/rest/USER/CODE: set `api` to https://PORTAL and
+   put USER/CODE, which lets anybody read your CRM, behind the reference in `token`.
 3. The order number is `originId` of the deal; for a field of your own set options = { order_field =
    "ufCrm_1720019876534" }, spelled as crm.item.get writes it.
 4. Set options.own_user to the id of the user we write as: a deal that this user changed and moved
@@ -121,14 +121,14 @@ def ask(lookup: Lookup) -> Inquiry | None:
         return None
     # The address of an inbound webhook holds its own secret.
     query = urlencode({"entityTypeId": found[1], "id": found[2]})
-    return Inquiry("/crm.item.get", query, authorization="none")
+    return Inquiry("/rest/{token}/crm.item.get", query, authorization="")
 
 
 MANNERS = Manners(answer=replies.text("OK"), inquire=ask)
 
 
 def build(source: Source) -> Declared:
-    field = fields.order_field(source, usual=ORDER_NUMBER)
+    field = order_field.named(source, usual=ORDER_NUMBER)
     answered = replace(ANSWERED, ref=f"{ITEM}.{field}")
     return Declared(
         SCHEME.guard(source), Pointing.of(POSTED, answered, source, needs="event"), MANNERS
@@ -157,5 +157,6 @@ PRESET = Preset(
             "first event."
         ),
     ),
-    options=(fields.OPTION, OWN_USER),
+    options=(order_field.OPTION, OWN_USER),
+    asks=True,
 )

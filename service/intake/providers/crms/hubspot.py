@@ -18,7 +18,7 @@ from service.domain.errors import ConfigurationError
 from service.domain.events import Lookup
 from service.intake.preset import Declared, Manners, Preset, Proof
 from service.intake.provider import Inquiry
-from service.intake.providers.crms import fields
+from service.intake.reading import order_field
 from service.intake.reading.layout import Branch, Layout, Says
 from service.intake.reading.money import Amount
 from service.intake.reading.pointing import Pointing
@@ -155,7 +155,7 @@ def ask(field: str, lookup: Lookup) -> Inquiry | None:
 
 
 def build(source: Source) -> Declared:
-    field = fields.order_field(source, usual=ORDER_NUMBER)
+    field = order_field.named(source, usual=ORDER_NUMBER)
     answered = replace(ANSWERED, ref=f"properties.{field}")
     reader = Pointing.of(POSTED, answered, source)
     return Declared(SCHEME.guard(source), reader, Manners(inquire=partial(ask, field)))
@@ -191,6 +191,6 @@ PRESET = Preset(
         ),
     ),
     api="https://api.hubapi.com",
-    options=("url", "signature", fields.OPTION, OWN_USER),
+    options=("url", "signature", order_field.OPTION, OWN_USER),
     asks=True,
 )

@@ -9,7 +9,7 @@ PipedreamHQ/pipedream agrees. UNVERIFIED: how a field of your own is written in 
 from dataclasses import replace
 
 from service.intake.preset import Declared, Preset, Proof
-from service.intake.providers.crms import fields
+from service.intake.reading import order_field
 from service.intake.reading.layout import Layout, Says
 from service.intake.reading.money import Amount
 from service.intake.reading.reader import OWN_USER, Reader
@@ -63,7 +63,7 @@ LAYOUT = Layout(
 
 
 def build(source: Source) -> Declared:
-    field = fields.order_field(source)
+    field = order_field.named(source)
     place = f'data.custom_fields."{field}"'
     layout = replace(LAYOUT, ref=f"{place}.value || {place}") if field else LAYOUT
     return Declared(SCHEME.guard(source), Reader.of(layout, source))
@@ -89,5 +89,5 @@ PRESET = Preset(
         ),
         "Nothing but the password proves the body: confirm that the URL is https.",
     ),
-    options=(fields.OPTION, OWN_USER),
+    options=(order_field.OPTION, OWN_USER),
 )

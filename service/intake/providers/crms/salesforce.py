@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from service.intake.preset import Declared, Manners, Preset, Proof
 from service.intake.provider import RawRequest, Reply
-from service.intake.providers.crms import fields
+from service.intake.reading import order_field
 from service.intake.reading.layout import Layout, Says
 from service.intake.reading.money import Amount
 from service.intake.reading.reader import OWN_USER, Reader
@@ -93,7 +93,7 @@ class Messages(Declared):
 
 
 def build(source: Source) -> Declared:
-    field = fields.order_field(source, usual=ORDER_NUMBER)
+    field = order_field.named(source, usual=ORDER_NUMBER)
     reader = Reader.of(replace(LAYOUT, ref=f"sObject.{field}"), source)
     return Messages(SCHEME.guard(source), reader, Manners(answer=ACK))
 
@@ -125,5 +125,5 @@ PRESET = Preset(
         ),
     ),
     url_token=True,
-    options=(fields.OPTION, OWN_USER),
+    options=(order_field.OPTION, OWN_USER),
 )

@@ -3,8 +3,7 @@
 Facts from the documentation (zoho.com/crm/developer, notifications of v7 and v8; read 2026-11): the
 channel's `token` of at most 50 characters is sent back so that the sender can be told, channels
 live a week at most, GET /crm/v8/{module}/{id}. UNVERIFIED: where the token and the ids stand in a
-notification (as below, by what is generally known), the names of stages and statuses, whether the
-API takes the token as a bearer token, repeats.
+notification (as below, by what is generally known), the names of stages and statuses, repeats.
 
 A notification names records and nothing else, so each is asked for.
 """
@@ -16,7 +15,7 @@ from service.domain.events import Lookup
 from service.intake.answering import replies
 from service.intake.preset import Declared, Manners, Preset, Proof
 from service.intake.provider import Inquiry
-from service.intake.providers.crms import fields
+from service.intake.reading import order_field
 from service.intake.reading.layout import Layout, Says
 from service.intake.reading.money import Amount
 from service.intake.reading.pointing import Pointing
@@ -87,14 +86,18 @@ _RECORD = re.compile(r"\w{1,64}/\d{1,32}", re.ASCII)
 
 def ask(lookup: Lookup) -> Inquiry | None:
     known = _RECORD.fullmatch(lookup.object_id)
-    return Inquiry(f"/crm/v8/{lookup.object_id}") if known else None
+    return (
+        Inquiry(f"/crm/v8/{lookup.object_id}", authorization="Zoho-oauthtoken {token}")
+        if known
+        else None
+    )
 
 
 MANNERS = Manners(answer=replies.text("OK"), inquire=ask)
 
 
 def build(source: Source) -> Declared:
-    answered = replace(ANSWERED, ref=fields.order_field(source, usual=ORDER_NUMBER))
+    answered = replace(ANSWERED, ref=order_field.named(source, usual=ORDER_NUMBER))
     return Declared(SCHEME.guard(source), Pointing.of(POSTED, answered, source), MANNERS)
 
 
@@ -115,13 +118,7 @@ PRESET = Preset(
         ),
         (
             "The stages of deals and the statuses of sales orders are UNVERIFIED: compare with "
-            "your "
-            "account, and name others in statuses."
-        ),
-        (
-            "That the API takes an access token as Bearer is UNVERIFIED (it asks for "
-            "Zoho-oauthtoken): "
-            "confirm on the first look-up."
+            "your account, and name others in statuses."
         ),
         (
             "Whether Zoho repeats a notification is UNVERIFIED: compare records by Modified_Time "
@@ -130,6 +127,6 @@ PRESET = Preset(
         ),
     ),
     api="https://www.zohoapis.com",
-    options=(fields.OPTION, OWN_USER),
+    options=(order_field.OPTION, OWN_USER),
     asks=True,
 )

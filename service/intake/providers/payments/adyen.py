@@ -1,8 +1,9 @@
 """Adyen: standard webhooks about payments, refunds and disputes in, payment statements out.
 
 Facts from the official SDK (Adyen 16.0.0, PyPI: both signatures) and docs.adyen.com (answers,
-retries, disputes and their PSP reference; read 2026-11). UNVERIFIED, from general knowledge: the
-list of event codes beyond AUTHORISATION, CAPTURE, REFUND, CANCELLATION and CHARGEBACK.
+retries, disputes and their PSP reference, decimal places of currencies, failed captures that are
+captured again; read 2026-11). UNVERIFIED, from general knowledge: the list of event codes beyond
+AUTHORISATION, CAPTURE, REFUND, CANCELLATION and CHARGEBACK.
 
 Only eight values of each item are signed: neither the time nor additionalData is. Adyen sends the
 earliest refused webhook again and again before any other, so accept and look later. Other kinds of
@@ -13,14 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from service.domain.events import Fate, Statement
+from service.domain.events import Fate, Revocation, Statement
 from service.intake.answering import replies
 from service.intake.preset import Declared, Manners, Preset, Proof
 from service.intake.provider import RawRequest
 from service.intake.reading import mapping
 from service.intake.reading.layout import Branch, Layout, MoneyAt, Says, Told
 from service.intake.reading.mapping import Unreadable
-from service.intake.reading.money import Amount
+from service.intake.reading.money import Amount, decimals
 from service.intake.reading.paths import JSON
 from service.intake.reading.reader import Reader
 from service.intake.verification import combined, hashes
@@ -36,16 +37,20 @@ SETUP = """\
 3. Generate an HMAC key there and put it (64 hexadecimal digits) behind the reference in `secrets`.
    While you change it, list the old and the new one.
 4. If your account captures at once, no CAPTURE comes: set options = { capture = "immediate" },
-   and an authorisation counts as paid.
+   and an authorisation counts as paid (and a capture that fails afterwards as a chargeback).
 5. Adyen signs neither times nor additional data: restrict allow_from to its networks if you can."""
 
 ITEMS = "notificationItems[].NotificationRequestItem"
 KEY = "the webhook's HMAC key in hexadecimal"
-SIGNED = ("pspReference", "originalReference", "merchantAccountCode", "merchantReference")
+OWN = "merchantReference"
+SIGNED = ("pspReference", "originalReference", "merchantAccountCode", OWN)
 
 
 def signed(item: Mapping[str, JSON], _secret: bytes) -> bytes:
-    """Join the values that Adyen signs; a missing one is empty, and nothing is escaped."""
+    """Join the values that Adyen signs; a missing one is empty, and nothing is escaped.
+
+    So only the merchant's own reference may hold a colon: two could be read in several ways.
+    """
     given = item.get("amount")
     paid = given if isinstance(given, dict) else {}
     values = [
@@ -53,7 +58,10 @@ def signed(item: Mapping[str, JSON], _secret: bytes) -> bytes:
         *(paid.get(name) for name in ("value", "currency")),
         *(item.get(name) for name in ("eventCode", "success")),
     ]
-    return ":".join(map(hashes.text, values)).encode("utf-8", "surrogatepass")
+    texts = [hashes.text(each) for each in values]
+    if any(":" in text for place, text in enumerate(texts) if place != SIGNED.index(OWN)):
+        raise Unreadable("A signed value holds a colon, which ends it in what is signed.")
+    return ":".join(texts).encode("utf-8", "surrogatepass")
 
 
 ITEM = Fields(
@@ -116,7 +124,12 @@ EVENTS: dict[str, Told] = {
 AT_ONCE: dict[str, Told] = {
     **EVENTS,
     "AUTHORISATION": Branch("success", {"true": "payment.paid", "false": "payment.failed"}),
+    # The payment was told as paid, and the money did not come.
+    "CAPTURE_FAILED": "payment.chargeback",
 }
+CAPTURE, FAILED = "CAPTURE", "CAPTURE_FAILED"
+AGAIN = "(contains(reason, 'ecaptured') && join(':', [success, 'again'])) || success"
+"""Adyen may repeat a capture that failed, under the same PSP reference."""
 
 OUTCOME = ("eventCode", "success")
 LOST = ("CHARGEBACK", "SECOND_CHARGEBACK", "PREARBITRATION_LOST")
@@ -149,7 +162,7 @@ LAYOUT = Layout(
     items=ITEMS,
     says=(Says("eventCode", EVENTS),),
     ref="(!originalReference && merchantReference) || `null`",
-    key=("pspReference", "eventCode", "success"),
+    key=("pspReference", "eventCode", AGAIN),
     when="eventDate",
     # The reason of an authorisation that went well holds digits of the card.
     reason="((success == 'false' || originalReference) && reason) || `null`",
@@ -171,20 +184,59 @@ CAPTURED_AT_ONCE = replace(
 )
 
 
+DECIMALS = {"CLP": 2, "CVE": 0, "IDR": 0, "ISK": 2}
+"""Where Adyen counts other decimal places than ISO 4217."""
+
+
+class Items(Reader):
+    """Reads the items of a webhook, with amounts in the minor units of ISO 4217."""
+
+    __slots__ = ()
+
+    def views(self, document: JSON) -> Sequence[JSON]:
+        return [_standard(view) for view in super().views(document)]
+
+
+def _standard(view: JSON) -> JSON:
+    """Shift an amount of the few currencies that Adyen counts otherwise; exactly or not at all."""
+    paid = view.get("amount") if isinstance(view, dict) else None
+    if not isinstance(view, dict) or not isinstance(paid, dict):
+        return view
+    currency, value = paid.get("currency"), paid.get("value")
+    if not isinstance(currency, str) or currency not in DECIMALS or type(value) is not int:
+        return view
+    places = decimals(currency) - DECIMALS[currency]
+    whole, rest = divmod(value * 10 ** max(places, 0), 10 ** max(-places, 0))
+    return {**view, "amount": {**paid, "value": None if rest else whole}}
+
+
 @dataclass(frozen=True, slots=True)
 class Notifications:
     """Reads standard webhooks, and passes over the kinds that are about no payment."""
 
     reader: Reader
+    source: str
+    at_once: bool = False
 
     def read(self, request: RawRequest) -> Sequence[Statement]:
         said = self.reader.read(request)
+        if not self.at_once:
+            said = [_taking_back(each, self.source) for each in said]
         unread = len(said) == 1 and said[0].fate is Fate.UNREADABLE
         kind = _other_kind(request.body) if unread else None
         if kind is None:
             return said
         note = f"{mapping.shown(kind)} is no standard webhook: it is about no payment."
         return (Statement(said[0].dedupe_key, code=kind, fate=Fate.IGNORED, note=note),)
+
+
+def _taking_back(said: Statement, source: str) -> Statement:
+    """Let a capture that failed take back the one that went well, which has its PSP reference."""
+    named, code, _ = said.dedupe_key.rpartition(f":{FAILED}:")
+    if said.code != FAILED or said.fate is not Fate.FOLD or not code:
+        return said
+    taken = Revocation(source, f"{named}:{CAPTURE}:true")
+    return replace(said, dedupe_key=f"{taken.dedupe_key}:revoked", revokes=taken)
 
 
 def _other_kind(body: bytes) -> str | None:
@@ -203,8 +255,9 @@ MANNERS = Manners(answer=replies.text("[accepted]"))
 
 def build(source: Source) -> Declared:
     at_once = source.options.get("capture") == "immediate"
-    reader = Reader.of(CAPTURED_AT_ONCE if at_once else LAYOUT, source)
-    return Declared(SCHEME.guard(source), Notifications(reader), MANNERS)
+    reader = Items.of(CAPTURED_AT_ONCE if at_once else LAYOUT, source)
+    told = Notifications(reader, source.name, at_once=at_once)
+    return Declared(SCHEME.guard(source), told, MANNERS)
 
 
 PRESET = Preset(
@@ -222,8 +275,8 @@ PRESET = Preset(
             "live events ends as unmapped."
         ),
         (
-            "That REFUND_FAILED and REFUNDED_REVERSED carry the PSP reference of the refund is "
-            "UNVERIFIED: confirm on a refund that fails."
+            "That REFUND_FAILED and REFUNDED_REVERSED carry the PSP reference of the refund, and "
+            "CAPTURE_FAILED that of the capture, is UNVERIFIED: confirm on one of each that fails."
         ),
         (
             "That CHARGEBACK_REVERSED and PREARBITRATION_WON put the payment back to paid is "

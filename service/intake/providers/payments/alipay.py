@@ -6,6 +6,7 @@ documentation: notify_id, the answer `success`, the schedule of repeats, refund_
 all refunds. The old RSA with SHA-1 (sign_type RSA) is refused. Times are those of Shanghai.
 """
 
+import re
 from collections.abc import Sequence
 
 from service.intake.answering import replies
@@ -26,6 +27,9 @@ SETUP = """\
 
 SIGN, TYPE = "sign", "sign_type"
 RSA2 = "RSA2"
+_WITHIN = re.compile(
+    r"&(?:out_trade_no|trade_no|trade_status|total_amount|refund_fee|notify_id|gmt_\w+|seller_id)="
+)
 
 
 def signed(request: RawRequest) -> Sequence[bytes]:
@@ -33,6 +37,8 @@ def signed(request: RawRequest) -> Sequence[bytes]:
     fields = hashes.form(request.body)
     if fields.get(TYPE) != RSA2:
         raise Unreadable(f"The sign_type is not {RSA2}; choose {RSA2} for the application.")
+    if any(isinstance(each, str) and _WITHIN.search(each) for each in fields.values()):
+        raise Unreadable("A field holds another one, so that what is signed reads in two ways.")
     pairs = [(name, f"{name}={fields[name]}") for name in sorted(fields) if name != SIGN]
     without = [pair for name, pair in pairs if name != TYPE]
     return "&".join(without).encode(), "&".join(pair for _, pair in pairs).encode()

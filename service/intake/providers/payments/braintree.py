@@ -60,6 +60,9 @@ def _payload(fields: Mapping[str, JSON]) -> str:
     found = fields.get("bt_payload")
     if not isinstance(found, str) or _PAYLOAD.fullmatch(found) is None:
         raise Unreadable("The field bt_payload is not base64.")
+    if _CHALLENGE.fullmatch(found.strip()):
+        # Whoever asks gets a challenge signed; that must not pass for a notification.
+        raise Unreadable("The field bt_payload is a challenge, not a notification.")
     return found
 
 
@@ -135,15 +138,16 @@ DISPUTED = (
     *("dispute_opened", "dispute_under_review", "dispute_disputed", "dispute_accepted"),
     *("dispute_auto_accepted", "dispute_expired", "dispute_lost"),
 )
+SETTLED = Branch(
+    "notification.subject.transaction.type",
+    {"sale": "payment.paid", "credit": "facts"},
+    absent="payment.paid",
+)
 ENDS = "ignore: a subscription ended, which is no word about a payment"
 KINDS: dict[str, Told] = {
-    "transaction_settled": Branch(
-        "notification.subject.transaction.type",
-        {"sale": "payment.paid", "credit": "facts"},
-        absent="payment.paid",
-    ),
+    "transaction_settled": SETTLED,
     "transaction_settlement_declined": "payment.failed",
-    "transaction_disbursed": "payment.paid",
+    "transaction_disbursed": SETTLED,
     "transaction_reviewed": "facts",
     "transaction_retried": "facts",
     "refund_failed": "facts",
@@ -186,7 +190,7 @@ LAYOUT = Layout(
     form="xml",
     says=(Says("notification.kind", KINDS, ours=OURS),),
     ref=f'{TRANSACTION} | "order-id"',
-    key=("notification.kind", WHEN, f'{SUBJECT}.*.id | [0] || ({LOCAL})."payment-id"'),
+    key=("notification.kind", WHEN, f'({SUBJECT}.*.id | [0]) || ({LOCAL})."payment-id"'),
     when=WHEN,
     zone="UTC",
     reason=f"{SUBJECT}.dispute.reason",

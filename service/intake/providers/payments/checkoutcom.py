@@ -78,14 +78,8 @@ LAYOUT = Layout(
         )
     },
     money=(
-        MoneyAt(
-            "paid",
-            "data.amount",
-            "data.currency",
-            ACTION,
-            "minor",
-            ("payment_captured", "payment_paid"),
-        ),
+        # Were payment_paid counted too, where both come it would all be counted twice.
+        MoneyAt("paid", "data.amount", "data.currency", ACTION, "minor", ("payment_captured",)),
         MoneyAt(
             "refunded",
             "data.amount",
@@ -121,6 +115,10 @@ PRESET = Preset(
         (
             "The fields of disputes (payment_id, amount, id) are UNVERIFIED: confirm on a live "
             "dispute that it leads to its payment."
+        ),
+        (
+            "Decimal places of currencies with none or three are UNVERIFIED: confirm the amount "
+            "of a payment in yen or in Kuwaiti dinars."
         ),
         (
             "That a declined refund carries the action_id of the refund is UNVERIFIED: confirm "

@@ -53,18 +53,25 @@ STATES = {
     "Declined": "payment.failed",
 }
 
+# The end of the address is not signed: where the body says what it is, that counts.
+BACK = "payment.partially_refunded"
+SIGNED = "OperationType == 'Refund' && 'refund' || Status"
+TOLD = {**STATES, "refund": BACK}
+
 LAYOUT = Layout(
     title="CloudPayments",
     says=(
         Says(
             "tail",
             {
-                "pay": Branch("Status", STATES),
-                "confirm": "payment.paid",
-                "fail": "payment.failed",
+                "pay": Branch(SIGNED, TOLD),
+                "confirm": Branch(SIGNED, TOLD, absent="payment.paid"),
+                "fail": Branch(SIGNED, TOLD, absent="payment.failed"),
                 # The sums of refunds tell whether all of it went back.
-                "refund": "payment.partially_refunded",
-                "cancel": "payment.cancelled",
+                "refund": Branch(
+                    "OperationType == 'Payment' && (Status || 'payment') || 'refund'", TOLD
+                ),
+                "cancel": Branch(SIGNED, TOLD, absent="payment.cancelled"),
                 "check": "ignore: it asks whether to take the payment, before there is one",
                 "recurrent": "ignore: a subscription changed, not a payment",
                 "receipt": "ignore: a receipt was written, which is no word about the payment",
@@ -88,13 +95,25 @@ LAYOUT = Layout(
     money=(
         MoneyAt(
             "paid",
-            "Status == 'Completed' && Amount",
+            "OperationType != 'Refund' && Status == 'Completed' && Amount",
             "Currency",
             "TransactionId",
             when=("pay",),
         ),
-        MoneyAt("paid", "Amount", "Currency", "TransactionId", when=("confirm",)),
-        MoneyAt("refunded", "Amount", "Currency", "TransactionId", when=("refund",)),
+        MoneyAt(
+            "paid",
+            "OperationType != 'Refund' && (!Status || Status == 'Completed') && Amount",
+            "Currency",
+            "TransactionId",
+            when=("confirm",),
+        ),
+        MoneyAt(
+            "refunded",
+            "OperationType != 'Payment' && Amount",
+            "Currency",
+            "TransactionId",
+            when=("refund",),
+        ),
     ),
 )
 
@@ -113,5 +132,9 @@ PRESET = Preset(
             "live delivery that one of them matches."
         ),
         "Notifications by GET carry no body and are refused: choose POST.",
+        (
+            "The end of the address, which tells the kind, is not signed; that OperationType and "
+            "Status tell it as well is UNVERIFIED for each kind: confirm on live deliveries."
+        ),
     ),
 )

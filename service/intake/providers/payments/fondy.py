@@ -4,6 +4,10 @@ Facts from the official SDK (cloudipsp 1.0.4, PyPI; read 2026-11): the hash over
 one of protocol 2.0 over base64. UNVERIFIED: the statuses but `approved`, the schedule of repeats,
 that the data of protocol 2.0 hold the order under `order`. Forms and JSON are both read.
 
+The names of the fields are not signed, only their values in the order of the names, and a customer
+comes back to the shop with the same signed fields. So the order number must stand where nothing
+can be slipped in around it, and an amount on hold is known by its value alone.
+
 order_time is a local time without its zone and says when the order was made, so it is kept as a
 fact, and an event can only raise the payment.
 """
@@ -16,6 +20,7 @@ from service.intake.answering import replies
 from service.intake.preset import Manners, Preset, Proof, declared
 from service.intake.reading import mapping
 from service.intake.reading.layout import Branch, Layout, MoneyAt, Says
+from service.intake.reading.mapping import Unreadable
 from service.intake.reading.money import Amount
 from service.intake.reading.paths import JSON
 from service.intake.verification import hashes
@@ -36,8 +41,29 @@ def compose(fields: Mapping[str, JSON], secret: bytes) -> bytes:
 
     Of protocol 2.0 there is but one value, the data, so that it is the same hash.
     """
-    values = (hashes.text(fields[name]) for name in sorted(fields))
-    return b"|".join((secret, *(value.encode() for value in values if value)))
+    texts = {name: hashes.text(fields[name]) for name in sorted(fields)}
+    values = {name: value for name, value in texts.items() if value}
+    if not _reads_one_way(values):
+        raise Unreadable("The fields around order_id are not those Fondy sends.")
+    return b"|".join((secret, *(value.encode() for value in values.values())))
+
+
+TOGETHER = ["merchant_id", "order_id", "order_status"]
+"""Nothing stands between these in the order of names, so that another name moves no value there."""
+
+
+def _reads_one_way(values: Mapping[str, str]) -> bool:
+    names = list(values)
+    if DATA in values:
+        return names == [DATA]
+    if not values.keys() >= set(TOGETHER) or not values["merchant_id"].isdecimal():
+        return False
+    place = names.index(TOGETHER[0])
+    return names[place : place + len(TOGETHER)] == TOGETHER
+
+
+DATA = "data"
+"""Of protocol 2.0, alone beside its signature."""
 
 
 LEFT_OUT = ("response_signature_string",)
@@ -63,16 +89,16 @@ def unwrap(body: bytes) -> bytes:
     """Write a form as JSON, and open the data of protocol 2.0."""
     plain = form_or_json(body)
     found = mapping.read(plain)
-    if not isinstance(found, dict) or "data" not in found:
+    if not isinstance(found, dict) or DATA not in found:
         return plain
-    inner = mapping.read(enclosed(found["data"]))
+    inner = mapping.read(enclosed(found[DATA]))
     order = inner.get("order") if isinstance(inner, dict) else None
     return orjson.dumps(order if isinstance(order, dict) else inner)
 
 
 SCHEME = Wrapped(FormOrJson(AS_FORM, AS_JSON), unwrap)
 
-HELD = "preauth == 'Y' && capture_status == 'hold'"
+HELD = "contains(values(@), 'hold')"
 PARTLY = "to_number(reversal_amount) > `0` && to_number(reversal_amount) < to_number(amount)"
 
 LAYOUT = Layout(
@@ -125,7 +151,10 @@ PRESET = Preset(
             "All statuses but approved are UNVERIFIED: confirm on a refund that it comes as "
             "reversed, with the sum of refunds as reversal_amount."
         ),
-        "The names of fields are not signed, only their order is.",
+        (
+            "The names of fields are not signed, only their order is: confirm that merchant_id, "
+            "order_id and order_status come in each callback, with nothing between them."
+        ),
         (
             "Where the order stands in the data of protocol 2.0 is UNVERIFIED: confirm on a live "
             "delivery, or use protocol 1.0."

@@ -33,7 +33,8 @@ EVENTS = {
     "payments.confirmed": "payment.paid",
     "payments.paid_out": "payment.paid",
     "payments.failed": "payment.failed",
-    "payments.late_failure_settled": "payment.failed",
+    # The payment was reported as paid; the money has been taken back since.
+    "payments.late_failure_settled": "payment.chargeback",
     "payments.cancelled": "payment.cancelled",
     "payments.customer_approval_denied": "payment.cancelled",
     "payments.charged_back": "payment.chargeback",
@@ -91,7 +92,7 @@ PRESET = Preset(
             "confirm on a live refund; without it the event waits for a name that never comes."
         ),
         (
-            "Events carry no amounts: confirm in GoCardless whether a refund was the whole payment, "
+            "Events carry no amounts: confirm in GoCardless whether a refund was the whole one, "
             "and, of several refunds, what is left when one fails; the order then counts as paid."
         ),
     ),

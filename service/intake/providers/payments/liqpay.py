@@ -83,6 +83,7 @@ LAYOUT = Layout(
         "status",
         "amount && to_string(amount)",
         "refund_amount && to_string(refund_amount)",
+        "end_date || create_date",
     ),
     when="end_date || create_date",
     reason="err_code",
@@ -102,9 +103,13 @@ PRESET = Preset(
     setup=SETUP,
     build=declared(SCHEME, LAYOUT, Manners(answer=replies.text("OK"))),
     scheme=SCHEME.summary,
-    identity="payment, status and amounts",
+    identity="payment, status, amounts and time",
     proof=Proof("foreign", "liqpay-python3 1.1.2 (PyPI)"),
     doubts=(
+        (
+            "The signature is PARTIAL (three unofficial packages agree): confirm on a live "
+            "callback that it is taken."
+        ),
         (
             "Whether refund_amount is the sum of all refunds is UNVERIFIED and taken to be so: "
             "confirm on a payment with two partial refunds."

@@ -48,7 +48,8 @@ OURS = ("payment.", "capture.", "payment-link.", "refund.", "chargeback.")
 
 ENTITY = "_embedded.entity"
 # Refunds, captures and chargebacks name their payment; a payment is named itself.
-PAYMENT = f"{ENTITY}.paymentId || entityId"
+PAYMENT = f"{ENTITY}.paymentId || (starts_with(entityId, 'tr_') && entityId) || `null`"
+LINK = "(starts_with(entityId, 'pl_') && entityId) || `null`"
 AMOUNT = (f"{ENTITY}.amount.value", f"{ENTITY}.amount.currency", "entityId")
 ZERO = ("'0'", f"{ENTITY}.amount.currency", "entityId")
 
@@ -58,7 +59,7 @@ LAYOUT = Layout(
     ref=f"{ENTITY}.metadata.order_no || {ENTITY}.metadata.order_id",
     key=("id",),
     when="createdAt",
-    aliases={"payment:mollie": PAYMENT},
+    aliases={"payment:mollie": PAYMENT, "payment_link:mollie": LINK},
     facts={"payment_id": PAYMENT},
     amounts={
         "amount": Amount(

@@ -7,7 +7,7 @@ of repeats, the newer ResultURL2 (a JWT), the call for held payments. RIPEMD-160
 here, as many systems no longer carry it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.domain.errors import ConfigurationError
@@ -33,6 +33,7 @@ SETUP = """\
 4. Set options.hash to the hash chosen there, if it is not md5: sha1, sha256, sha384 or sha512."""
 
 MOST_DIGITS = 20
+SIGNATURE = "SignatureValue"
 
 
 def compose(fields: Mapping[str, JSON], secret: bytes) -> bytes:
@@ -48,7 +49,7 @@ def compose(fields: Mapping[str, JSON], secret: bytes) -> bytes:
 def _hashed(algorithm: Algorithm) -> Fields:
     return Fields(
         where="form",
-        signature="SignatureValue",
+        signature=SIGNATURE,
         algorithm=algorithm,
         compose=compose,
         what="password 2 of the shop",
@@ -79,12 +80,23 @@ LAYOUT = Layout(
     says=(Says("'ResultURL'", {"ResultURL": "payment.paid"}),),
     form="form",
     ref="Shp_order_no || (InvId != '0' && InvId)",
-    key=("SignatureValue", "InvId"),
+    key=(SIGNATURE, "InvId"),
     aliases={"payment:robokassa": "InvId != '0' && InvId"},
     facts={"payment_id": "InvId", "method": "PaymentMethod", "test": "IsTest"},
     amounts={"amount": Amount("OutSum")},
     money=(MoneyAt("paid", "OutSum", id="InvId"),),
 )
+
+
+class Calls(Reader):
+    """Reads calls; a signature in small letters is the same one, and so is its call."""
+
+    __slots__ = ()
+
+    def views(self, document: JSON) -> Sequence[JSON]:
+        if isinstance(document, dict) and isinstance(signed := document.get(SIGNATURE), str):
+            document = {**document, SIGNATURE: signed.upper()}
+        return super().views(document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,7 @@ class Answering(Declared):
 
 
 def build(source: Source) -> Provider:
-    return Answering(SCHEME.guard(source), Reader.of(LAYOUT, source))
+    return Answering(SCHEME.guard(source), Calls.of(LAYOUT, source))
 
 
 PRESET = Preset(
@@ -115,6 +127,10 @@ PRESET = Preset(
     proof=Proof("foreign", "aiorobokassa 1.1.4 and robokassa 1.0.8 (PyPI, both unofficial)"),
     options=("hash",),
     doubts=(
+        (
+            "The signature is PARTIAL (two unofficial packages agree): confirm on a live payment "
+            "that it is taken."
+        ),
         "It tells nothing but success: refunds and cancellations must come from the shop.",
         (
             "With InvId 0, two payments of the same sum and the same Shp_ fields look alike: "
@@ -125,5 +141,6 @@ PRESET = Preset(
             "payment, or keep them to ASCII."
         ),
         "It carries no currency and no time.",
+        "PaymentMethod, IsTest and EMail are not signed: nothing but details is taken of them.",
     ),
 )

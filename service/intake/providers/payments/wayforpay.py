@@ -5,6 +5,9 @@ fields, the signed answer without which the callback is repeated; the list of st
 third parties. A signed field that is null or absent is left out of what is signed, an empty one
 is not. UNVERIFIED: the schedule of repeats; that some callbacks come as a form whose only name is
 the JSON.
+
+A customer comes back to the shop with the same signed fields, so he holds a genuine signature: what
+is signed must read one way only, and what was paid is named by nothing but signed fields.
 """
 
 import hmac
@@ -32,15 +35,19 @@ SIGNED = (
     *("merchantAccount", "orderReference", "amount", "currency"),
     *("authCode", "cardPan", "transactionStatus", "reasonCode"),
 )
+NEEDED = ("merchantAccount", "orderReference", "amount", "currency", "transactionStatus")
+BETWEEN = ";"
 SIGNATURE = "merchantSignature"
 
 
 def compose(fields: Mapping[str, JSON], _: bytes) -> bytes:
     """Join the signed fields, each number as the digits that were sent."""
-    if fields.get("orderReference") is None or fields.get("transactionStatus") is None:
-        raise Unreadable("The body carries no orderReference or no transactionStatus.")
-    values = (fields.get(name) for name in SIGNED)
-    return ";".join(hashes.text(each) for each in values if each is not None).encode()
+    values = {name: hashes.text(fields[name]) for name in SIGNED if fields.get(name) is not None}
+    if missing := [name for name in NEEDED if not values.get(name)]:
+        raise Unreadable(f"The body carries no {missing[0]}.")
+    if any(BETWEEN in value for value in values.values()):
+        raise Unreadable(f"A signed field holds `{BETWEEN}`, which ends it in what is signed.")
+    return BETWEEN.join(values.values()).encode()
 
 
 SCHEME = Fields(
@@ -52,6 +59,7 @@ SCHEME = Fields(
     what="the secret key of the merchant",
 )
 
+PAID = """`["Approved", "WaitingAuthComplete"]`"""
 PARTLY = "to_number(refundAmount) > `0` && to_number(refundAmount) < to_number(amount)"
 
 LAYOUT = Layout(
@@ -81,7 +89,8 @@ LAYOUT = Layout(
     key=(
         "orderReference",
         "transactionStatus",
-        "processingDate",
+        # It is not signed: whoever paid could say so again, later than the refund.
+        f"(!contains({PAID}, transactionStatus) && processingDate) || `null`",
         "amount && to_string(amount)",
         "refundAmount && to_string(refundAmount)",
     ),
@@ -110,17 +119,23 @@ class Accepting(Declared):
             order = hashes.text(sent.get("orderReference"))
         except Unreadable:
             return None
+        if key is None:
+            return None
         time = int(request.received_at.timestamp())
         signature = _mac(key, f"{order};{ACCEPT};{time}".encode())
         said = {"orderReference": order, "status": ACCEPT, "time": time, "signature": signature}
         return replies.document(said)
 
-    def _signer(self, sent: Mapping[str, JSON]) -> bytes:
-        """Find the key the sender knows, while a new one is being given out."""
+    def _signer(self, sent: Mapping[str, JSON]) -> bytes | None:
+        """Find the key the sender knows, while a new one is being given out.
+
+        What nobody signed is not answered: a signature over a stranger's words could be his next
+        callback.
+        """
         given = hashes.text(sent.get(SIGNATURE)).lower().encode("utf-8", "surrogatepass")
         message = compose(sent, b"")
         found = (each for each in self.secrets if _is(_mac(each, message), given))
-        return next(found, self.secrets[0])
+        return next(found, None)
 
 
 ACCEPT = "accept"
@@ -146,10 +161,13 @@ PRESET = Preset(
     setup=SETUP,
     build=build,
     scheme=SCHEME.summary,
-    identity="order, status, time of processing and amounts",
+    identity="order, status and amounts; but for payments, the time of processing too",
     proof=Proof("foreign", "pywayforpay 0.2.1 (PyPI)"),
     doubts=(
-        "Only eight fields are signed; refundAmount and the times are not.",
+        (
+            "Only eight fields are signed; refundAmount and the times are not, and customers hold "
+            "signed fields: set allow_from if WayForPay tells you its addresses."
+        ),
         (
             "Whether refundAmount is the sum of all refunds is UNVERIFIED and taken to be so: "
             "confirm on a payment with two partial refunds."

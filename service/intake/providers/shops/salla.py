@@ -146,7 +146,7 @@ PRESET = Preset(
     build=build,
     scheme=f"{SIGNED.summary}; or a token",
     identity="the body",
-    proof=Proof("sdk", "@salla.sa/webhooks-actions 1.0.2 (npm), for the strategy Token alone"),
+    proof=Proof("none", "third parties that agree"),
     doubts=(
         "The strategy Signature is PARTIAL (third parties that agree): confirm on a live delivery.",
         (
@@ -159,7 +159,8 @@ PRESET = Preset(
             "the same byte for byte."
         ),
         (
-            "Where events of shipments name their order is UNVERIFIED, so they are left out: confirm "
+            "Where events of shipments name their order is UNVERIFIED, so they are left out: "
+            "confirm "
             "that order.status.updated comes as well."
         ),
         "data.amounts.total is UNVERIFIED: confirm that the amount is found.",

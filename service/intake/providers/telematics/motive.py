@@ -88,13 +88,13 @@ PRESET = Preset(
     proof=Proof("vector", "developer.gomotive.com, verifying authenticity"),
     doubts=(
         (
-            "That `vendor_dispatch_id` is what you sent as the dispatch's own id is UNVERIFIED: confirm "
-            "on one form entry."
+            "That `vendor_dispatch_id` is what you sent as the dispatch's own id is UNVERIFIED: "
+            "confirm on one form entry."
         ),
         "What the test ping holds is UNVERIFIED: confirm that the webhook can be saved.",
         (
-            "Webhooks about dispatches and stops are UNVERIFIED and unmapped: confirm what your account "
-            "offers, and map their actions in `statuses`."
+            "Webhooks about dispatches and stops are UNVERIFIED and unmapped: confirm what your "
+            "account offers, and map their actions in `statuses`."
         ),
     ),
     options=OPTIONS,

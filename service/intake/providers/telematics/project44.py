@@ -62,16 +62,16 @@ PRESET = Preset(
     proof=Proof("none", "developers.project44.com; the password travels with the request"),
     doubts=(
         (
-            "The words of statusCode are UNVERIFIED: confirm each on a live push; others are unmapped "
-            "until you add them to `statuses`."
+            "The words of statusCode are UNVERIFIED: confirm each on a live push; others are "
+            "unmapped until you add them to `statuses`."
         ),
         (
-            "The shape of a push (shipment, statusUpdates with statusCode and timestamp) is PARTIAL: "
-            "confirm one push for each mode of transport you use."
+            "The shape of a push (shipment, statusUpdates with statusCode and timestamp) is "
+            "PARTIAL: confirm one push for each mode of transport you use."
         ),
         (
-            "Whether CANCELED is about the shipment or the whole order is UNVERIFIED: confirm, and set "
-            "statuses.CANCELED to ignore where an order may be shipped anew."
+            "Whether CANCELED is about the shipment or the whole order is UNVERIFIED: confirm, "
+            "and set statuses.CANCELED to ignore where an order may be shipped anew."
         ),
     ),
 )

@@ -72,8 +72,8 @@ PRESET = Preset(
     proof=Proof("none", "help.core.cin7.com: no signature was found"),
     doubts=(
         (
-            "That nothing is signed is PARTIAL: confirm that a live webhook carries no signature; a "
-            "header you can configure is UNVERIFIED."
+            "That nothing is signed is PARTIAL: confirm that a live webhook carries no signature; "
+            "a header you can configure is UNVERIFIED."
         ),
         (
             "Times are UNVERIFIED and none is read: confirm what a live webhook carries, and set "
@@ -83,7 +83,10 @@ PRESET = Preset(
             "Whether two equal steps of one sale differ in their bodies is UNVERIFIED: confirm by "
             "authorising, undoing and authorising a shipment again."
         ),
-        "Where the tracking number stands is UNVERIFIED: confirm on Sale/ShipmentTrackingNumberChanged.",
+        (
+            "Where the tracking number stands is UNVERIFIED: confirm on "
+            "Sale/ShipmentTrackingNumberChanged."
+        ),
     ),
     url_token=True,
 )

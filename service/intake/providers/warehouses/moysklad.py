@@ -177,13 +177,15 @@ def _event(kind: str, document: Object, order: Object) -> Happening:
         when=when or document.get("moment"),
         facts=ATTRIBUTES if kind == "customerorder" else None,
         told=view,
-        parcel=number if kind == "demand" else None,
         aliases=(Alias("order:moysklad", known),) if known else (),
     )
 
 
 def _shipped(order: Object) -> Meaning:
-    """Tell a shipment of all from one of a part by the sums of the order; both are in kopecks."""
+    """Tell a shipment of all from one of a part by the sums of the order, which count all of them.
+
+    So a shipment is no parcel of its own: the last one makes the whole order shipped.
+    """
     whole, gone = order.get("sum"), order.get("shippedSum")
     if isinstance(whole, int | float) and isinstance(gone, int | float) and 0 < gone < whole:
         return Meaning("fulfillment.partially_shipped")
@@ -215,12 +217,12 @@ PRESET = Preset(
     proof=Proof("none", "moysklad/api-remap-1.2-doc: nothing is signed"),
     doubts=(
         (
-            "`shippedSum` below `sum` is PARTIAL as the sign of a partial shipment: confirm on an order "
-            "shipped in two parts."
+            "`shippedSum` below `sum` is PARTIAL as the sign of a partial shipment: confirm on an "
+            "order shipped in two parts."
         ),
         (
-            "That the expanded order of a shipment carries `sum` and `shippedSum` is UNVERIFIED: confirm "
-            "on a fetched demand."
+            "That the expanded order of a shipment carries `sum` and `shippedSum` is UNVERIFIED: "
+            "confirm on a fetched demand."
         ),
     ),
     url_token=True,

@@ -4,15 +4,16 @@ Facts from developer.shipbob.com (webhooks, tracking guide and logistics webhook
 2026-11): Standard Webhooks signature, topics, `reference_id`, `event_time`, retries for a day, the
 end of an endpoint after five days of failure. ShipBob publishes one payload in full, that of
 order.shipment.tracking_received; that the other topics of an order carry the same fields is
-UNVERIFIED, and so are tracking words other than the four in WORDS, which are therefore unmapped.
+UNVERIFIED, and so are `shipment_id` and tracking words other than the four in WORDS, which are
+therefore unmapped.
 
 The topic stands in a header that is not signed; id, time and body are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from service.domain.events import Statement
+from service.domain.events import Alias, Statement
 from service.intake.preset import Declared, Preset, Proof
 from service.intake.provider import RawRequest
 from service.intake.reading import mapping, telling
@@ -50,6 +51,8 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
 }
 """What a topic says by itself; on hold and exception (out of stock) only leave a mark."""
 WORDED = ("order.shipment.tracking_received", "order.shipment.tracking.updated")
+WHOLE = "order.delivered"
+"""It comes once, when all shipments of the order arrived."""
 WORDS: Mapping[str, str] = {
     "LabelCreated": "delivery.label_created",
     "InTransit": "delivery.in_transit",
@@ -95,6 +98,8 @@ class Shipments:
             when=body.get("event_time"),
             facts=ATTRIBUTES,
             told={**body, "status": body.get("status") or topic.rpartition(".")[2]},
+            parcel=None if topic == WHOLE else mapping.name(body.get("shipment_id")),
+            aliases=tuple(_names(body)),
         )
         return tuple(
             self.telling.state(said, replace(happening, key=_part(key, place)), request)
@@ -113,6 +118,13 @@ def _named(request: RawRequest) -> tuple[str, str]:
     if topic is None or key is None:
         raise Unreadable(f"The headers {TOPIC} and {standard.ID} must be there, of 256 bytes each.")
     return topic, key
+
+
+def _names(body: Object) -> Iterator[Alias]:
+    number = mapping.name(telling.within(body, "tracking").get("tracking_id"))
+    for kind, name in (("tracking", number), ("order:shipbob", mapping.name(body.get("order_id")))):
+        if name:
+            yield Alias(kind, name)
 
 
 def _part(key: str, place: int) -> str:
@@ -152,4 +164,14 @@ PRESET = Preset(
     scheme=SCHEME.summary,
     identity="webhook-id",
     proof=Proof("sdk", "standardwebhooks 1.1.0 (PyPI), the specification it names"),
+    doubts=(
+        (
+            "Whether topics about a shipment carry `shipment_id` is UNVERIFIED: confirm on an "
+            "order of two shipments that each is a parcel of its own."
+        ),
+        (
+            "Tracking words other than the four published are UNVERIFIED and unmapped: confirm "
+            "those that come, and that all topics carry the same fields."
+        ),
+    ),
 )

@@ -83,16 +83,17 @@ PRESET = Preset(
     doubts=(
         "Whether a retry keeps X-Shiphero-Message-ID is UNVERIFIED: confirm by refusing one.",
         (
-            "The names and the zone of times are UNVERIFIED (created_at, created_date, UTC): confirm "
-            "that events of each kind are not untimed, and set `timezone` if it is another."
+            "The names and the zone of times are UNVERIFIED (created_at, created_date, UTC): "
+            "confirm that events of each kind are not untimed, and set `timezone` if it is "
+            "another."
         ),
         (
             "The word by which a return was received is UNVERIFIED: confirm on one Return Update; "
             "others are unmapped until you add them to `statuses`."
         ),
         (
-            "Which kinds carry order_id beside order_number is UNVERIFIED: confirm that Order Packed "
-            "Out does not wait for its order."
+            "Which kinds carry order_id beside order_number is UNVERIFIED: confirm that Order "
+            "Packed Out does not wait for its order."
         ),
     ),
 )

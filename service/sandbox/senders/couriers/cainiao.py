@@ -41,7 +41,7 @@ def _dress(source: Source, body: bytes, delivery: Delivery) -> SignedRequest:
 
 SENDER = Sender(
     cainiao.PRESET.name,
-    hashing.fields(cainiao.PROOF, signs_body=True),
+    hashing.fields(cainiao.PROOF),
     told(_report, WORDS),
     usual="in_transit",
     dress=_dress,

@@ -9,7 +9,7 @@ OPTION = "order_field"
 _FIELD = re.compile(r"\w{1,100}", re.ASCII)
 
 
-def order_field(source: Source, *, usual: str = "") -> str:
+def named(source: Source, *, usual: str = "") -> str:
     """Take the field a source names; `usual` where it names none."""
     found = source.options.get(OPTION, usual)
     name = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else "?"
