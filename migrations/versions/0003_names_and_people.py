@@ -93,7 +93,6 @@ STATEMENTS = (
         at timestamptz NOT NULL DEFAULT now()
     )
     """,
-    "CREATE INDEX rollbacks_subject ON rollbacks (subject_id)",
     # Why a version came without an event: a correction, a rollback, a link, a merge.
     "ALTER TABLE transitions ADD COLUMN cause text NOT NULL DEFAULT ''",
     """

@@ -47,6 +47,7 @@ KNOWN = Known(
     url_tokens=frozenset(preset.name for preset in PRESETS if preset.url_token),
     keyless=frozenset(preset.name for preset in PRESETS if preset.keyless),
     mapped=frozenset(preset.name for preset in PRESETS if preset.mapped),
+    asked={preset.name: preset.api for preset in PRESETS if preset.asks},
 )
 
 Load = Callable[[], Settings]

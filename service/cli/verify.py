@@ -82,7 +82,9 @@ def _source(
     given = tuple(Secret.plain(value) for value in secrets)
     token = given[0] if preset.url_token and given else None
     rest = given[1:] if token else given
-    return Source(name=CALLED, provider=preset.name, secrets=rest, url_token=token)
+    # Nothing is fetched here, so a key server that asks for a token may be told anything.
+    shown = Secret.plain("unused")
+    return Source(name=CALLED, provider=preset.name, secrets=rest, url_token=token, token=shown)
 
 
 def _with_options(source: Source, given: tuple[str, ...]) -> Source:

@@ -148,6 +148,8 @@ class Event:
     """Where it follows the event it takes back, and that was asked for: the subject of that one."""
     beside: UUID | None = field(default=None, compare=False)
     """That event, where it is at its subject by other names, and might leave."""
+    rolled_back: bool = field(default=False, compare=False)
+    """Whether an operator took it back, where that was asked for."""
 
     @property
     def subject(self) -> Subject | None:

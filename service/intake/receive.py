@@ -258,9 +258,16 @@ def problem(
 
 
 def _kept(request: RawRequest) -> dict[str, str]:
-    """The headers worth storing: none that carries a credential, none that is not clean text."""
+    """The headers worth storing: none that carries a credential, none that is not clean text.
+
+    One that was sent twice is read as absent now, so a replay must not find it either.
+    """
+    copies = Counter(name for name, _ in request.headers)
     return {
         name: value
         for name, value in request.headers
-        if name not in PRIVATE_HEADERS and value.isascii() and value.isprintable()
+        if copies[name] == 1
+        and name not in PRIVATE_HEADERS
+        and value.isascii()
+        and value.isprintable()
     }

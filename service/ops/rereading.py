@@ -17,11 +17,12 @@ from service.domain.replay import Choice, Plan, Stand
 from service.domain.verdict import Reason
 from service.intake.provider import Provider, RawRequest
 from service.settings import Source
-from service.store import aliases, events, replays, subjects
+from service.store import aliases, events, replays, subjects, writing
 from service.store.ids import new_id
 from service.store.pool import Connection
 from service.store.replays import Stored
 from service.store.subjects import Row
+from service.store.writing import Writes
 from service.worker.refold import refold
 from service.worker.rules import Rules
 
@@ -76,8 +77,11 @@ async def _mend(
     if plan.empty:
         return False
     landed = {rows[name].id for name in await _carry_out(tx, stored, plan, rules) if name in rows}
+    by_id = {row.id: row for row in rows.values()}
+    followed = await _let_follow(tx, stored, _removed(plan), sorted(by_id))
     gone = [homes.get(stand.event.id) for stand in _removed(plan) if not stand.dead]
-    left = {rows[name].id: rows[name] for name in gone if name is not None and name in rows}
+    alive = {rows[name].id for name in gone if name is not None and name in rows}
+    left = {each: by_id[each] for each in alive | followed}
     await replays.mark_stale(tx, sorted(left.keys() & landed))
     await refold(
         tx,
@@ -87,6 +91,17 @@ async def _mend(
         cause="a request was read again",
     )
     return True
+
+
+async def _let_follow(
+    tx: Connection, stored: Stored, removed: Sequence[Stand], subject_ids: Sequence[int]
+) -> set[int]:
+    """Owe to the fold whoever is there for what was removed; tells where that was."""
+    keys = [stand.key for stand in removed]
+    found = await replays.followers(tx, subject_ids, source=stored.source, taken_back=keys)
+    if found:
+        await writing.write(tx, Writes(orphaned=set(found)))
+    return set(found.values())
 
 
 def _is_foreign(row: Row, rules: Rules) -> bool:

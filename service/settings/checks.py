@@ -38,6 +38,8 @@ class Known:
     """Providers whose senders' public keys are fetched, so that `secrets` may be empty."""
     mapped: Collection[str] = ()
     """Providers whose sources say themselves how their bodies are read."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """Providers whose events only point at objects, and the address of the API that is asked."""
 
 
 LATER: tuple[tuple[type[Model], str, str], ...] = (

@@ -38,6 +38,7 @@ def check_source(
     if source.mode == "capture":
         yield from _check_capture(sandbox=sandbox)
         return
+    yield from _check_asked(source, known)
     yield from _check_translated(source, known)
     by_url = _is_by_url(source, known)
     if not source.secrets and not by_url and source.provider not in known.keyless:
@@ -172,6 +173,23 @@ def _check_provider(source: Source, known: Known) -> Iterator[Issue]:
                 f"Only the provider generic reads this; {source.provider} knows its sender.",
                 'Remove it, or write provider = "generic".',
             )
+
+
+def _check_asked(source: Source, known: Known) -> Iterator[Issue]:
+    if source.provider not in known.asked:
+        return
+    if source.token is None:
+        yield Issue(
+            ("token",),
+            "Its events only point at objects, and nothing lets us look them up.",
+            'Add what its API is to be shown, as in token = "env:NAME".',
+        )
+    if not (source.api or known.asked[source.provider]):
+        yield Issue(
+            ("api",),
+            "Its events only point at objects, and nothing says where its API is.",
+            'Add its address, as in api = "https://api.example.com".',
+        )
 
 
 def _check_translated(source: Source, known: Known) -> Iterator[Issue]:

@@ -43,7 +43,9 @@ WITH RECURSIVE names AS (
 )
 SELECT c.type, c.value, c.kind, c.claimant, c.made_at, s.lifecycle, s.scope, s.ref, u.id AS root,
        (SELECT count(*) FROM waiting w
-        WHERE w.lifecycle = c.lifecycle AND w.type = c.type AND w.value = c.value) AS waiting
+        WHERE w.lifecycle = c.lifecycle AND w.type = c.type AND w.value = c.value
+          AND NOT EXISTS (SELECT FROM event_outcomes o
+                          WHERE o.event_id = w.event_id AND o.outcome = 'discarded')) AS waiting
 FROM claims c
 JOIN upward u ON u.claimed = c.subject_id
 JOIN subjects r ON r.id = u.id AND r.merged_into IS NULL

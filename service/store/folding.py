@@ -97,6 +97,7 @@ def _owed(row: asyncpg.Record) -> Event:
         request_id=row["request_id"],
         about=Subject(*about) if row["about_ref"] is not None else None,
         beside=row["beside"],
+        rolled_back=row["rolled_back"],
     )
 
 
@@ -138,10 +139,11 @@ def _note(history: History, row: asyncpg.Record) -> None:
         history.events.append(events.read(row))
         if row["guest"]:
             history.guests.add(row["id"])
+        if row["rolled_back"]:
+            history.rolled_back.add(row["id"])
         return
     known = row["known"]
     history.pins.extend(Pin(*each) for each in known["pins"])
-    history.rolled_back.update(map(UUID, known["rolled_back"]))
     history.destinations.extend(known["destinations"])
     for id_, lifecycle, type_, value, kind, claimant in known["claims"]:
         history.claims[id_] = Claim(Name(lifecycle, type_, value), row["root"], kind, claimant)

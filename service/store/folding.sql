@@ -69,7 +69,8 @@ locked AS (
     ) AS ordered
 )
 SELECT now() AS at, (SELECT count(*) FROM locked) AS names, loaded.*,
-       f.lifecycle AS about_lifecycle, f.scope AS about_scope, f.ref AS about_ref, f.beside
+       f.lifecycle AS about_lifecycle, f.scope AS about_scope, f.ref AS about_ref, f.beside,
+       (SELECT r.event_id FROM rollbacks r WHERE r.event_id = loaded.id) IS NOT NULL AS rolled_back
 FROM loaded LEFT JOIN followed f ON f.event_id = loaded.event_id
 
 -- stand --
@@ -158,7 +159,8 @@ own AS (
     CROSS JOIN LATERAL (SELECT event_id FROM adoptions WHERE subject_id = f.id OFFSET 0) AS a
     CROSS JOIN LATERAL (SELECT * FROM events WHERE id = a.event_id LIMIT 1) AS e
 )
-SELECT o.*, NULL::jsonb AS known
+SELECT o.*, NULL::jsonb AS known,
+       (SELECT r.event_id FROM rollbacks r WHERE r.event_id = o.id) IS NOT NULL AS rolled_back
 FROM own o
 WHERE o.fate = 'fold'
   AND (o.id = ANY($2::uuid[])
@@ -173,11 +175,11 @@ SELECT f.root, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
        jsonb_build_object(
            'pins', ARRAY(SELECT jsonb_build_array(c.id, c.lane, c.status) FROM corrections c
                          WHERE c.subject_id = ANY(f.ids) AND c.released_at IS NULL),
-           'rolled_back', ARRAY(SELECT r.event_id FROM rollbacks r WHERE r.subject_id = ANY(f.ids)),
            'claims', ARRAY(SELECT jsonb_build_array(a.id, a.lifecycle, a.type, a.value, a.kind,
                                                     a.claimant)
                            FROM aliases a
                            WHERE a.subject_id = ANY(f.ids) AND a.revoked_at IS NULL),
            'destinations', ARRAY(SELECT y.destination FROM syncs y
-                                 WHERE y.subject_id = f.root ORDER BY y.destination))
+                                 WHERE y.subject_id = f.root ORDER BY y.destination)),
+       false
 FROM (SELECT root, array_agg(id) AS ids FROM family GROUP BY root) AS f

@@ -155,6 +155,14 @@ async def hosts(tx: Connection, event_ids: Sequence[UUID]) -> dict[UUID, Subject
     return {row["event_id"]: Subject(row["lifecycle"], row["scope"], row["ref"]) for row in rows}
 
 
+async def followers(
+    tx: Connection, subject_ids: Sequence[int], *, source: str, taken_back: Sequence[str]
+) -> dict[UUID, int]:
+    """Events that are at these subjects only because they take back such events of the source."""
+    rows = await tx.fetch(SQL["followers"], subject_ids, source, taken_back)
+    return {row["event_id"]: row["root"] for row in rows}
+
+
 async def rewrite(
     tx: Connection, stored: Stored, said: Mapping[UUID, Statement], *, suspects: Sequence[UUID]
 ) -> None:

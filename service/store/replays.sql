@@ -106,6 +106,19 @@ SELECT a.event_id, s.lifecycle, s.scope, s.ref
 FROM adoptions a JOIN subjects s ON s.id = a.subject_id
 WHERE a.event_id = ANY($1::uuid[])
 
+-- followers --
+WITH RECURSIVE family AS (
+    SELECT id AS root, id FROM unnest($1::bigint[]) AS id
+    UNION
+    SELECT f.root, s.id FROM family f JOIN subjects s ON s.merged_into = f.id
+)
+SELECT a.event_id, f.root
+FROM family f
+JOIN adoptions a ON a.subject_id = f.id
+JOIN events e ON e.id = a.event_id
+WHERE NOT e.details ? 'aliases' AND e.details -> 'revokes' ->> 'source' = $2
+  AND e.details -> 'revokes' ->> 'dedupe_key' = ANY($3::text[])
+
 -- rewrite --
 UPDATE events SET
     lifecycle = said.lifecycle, scope = said.scope, ref = said.ref, lane = said.lane,

@@ -58,6 +58,8 @@ class Writes:
     contradictions: list[Contradiction] = field(default_factory=list)
     finished: list[UUID] = field(default_factory=list)
     put_off: list[UUID] = field(default_factory=list)
+    again: list[UUID] = field(default_factory=list)
+    """Events that what is written here concerns: they are due at once."""
     pause: timedelta = timedelta(0)
     forgive: bool = False
     """Whether a crash is taken back that was counted for those that are put off."""
@@ -77,9 +79,10 @@ async def write(tx: Connection, writes: Writes) -> list[Lease]:
         *_debts(writes.debts),
         ids.new_id(),
         *_contradictions(writes.contradictions),
-        *(writes.finished, writes.put_off, writes.pause, writes.forgive),
+        *(writes.finished, [*writes.put_off, *writes.again], writes.pause, writes.forgive),
         *(list(writes.looked_up), list(writes.looked_up.values())),
         [row.lifecycle_hash for row in writes.saved],
+        writes.again,
     )
     return [
         Lease(row["subject_id"], row["destination"], row["fence"], row["priority"]) for row in rows
@@ -142,7 +145,7 @@ def _claims(writes: Writes) -> Columns:
 
 
 def _waiting(writes: Writes) -> Columns:
-    mine = [*writes.finished, *writes.put_off]
+    mine = [*writes.finished, *writes.put_off, *writes.again]
     waits = sorted(
         (event_id, name, wait.until)
         for event_id, wait in writes.waits.items()

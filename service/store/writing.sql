@@ -143,7 +143,9 @@ finished AS (
     DELETE FROM outbox WHERE event_id = ANY($54::uuid[])
 ),
 put_off AS (
-    UPDATE outbox SET published_at = NULL, due_at = now() + $56::interval,
+    UPDATE outbox SET published_at = NULL,
+                      due_at = now() + CASE WHEN event_id = ANY($61::uuid[]) THEN interval '0'
+                                            ELSE $56::interval END,
                       crashes = GREATEST(crashes - $57::boolean::int, 0)
     WHERE event_id = ANY($55::uuid[])
 ),

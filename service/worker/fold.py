@@ -165,12 +165,12 @@ async def _decide(
     standing = await folding.stand(tx, named, names=locked)
     seating = seat(standing, events, locked=locked)
     plan.writes.put_off += seating.ahead
-    await settle(tx, plan, seating, rules)
-    wait(plan, seating, until=taken.at + rules.deadline)
+    after = await settle(tx, plan, seating, rules)
+    wait(plan, seating, after=after, until=taken.at + rules.deadline)
 
 
 def _finish(plan: Plan, owed: Sequence[UUID], *, alone: bool) -> None:
-    put_off = set(plan.writes.put_off)
+    put_off = {*plan.writes.put_off, *plan.writes.again}
     plan.writes.finished = [event_id for event_id in owed if event_id not in put_off]
     plan.writes.pause, plan.writes.forgive = UPGRADE_PAUSE, alone
 

@@ -71,12 +71,17 @@ def live(subject: int, case: Case, book: Book) -> Life:
     guests = history.guests | {each.id for each in every.values() if each.subject is None}
     left = _estranged(subject, [every[each] for each in guests], book=book, lost=lost)
     known = _known(subject, history, book)
+    rolled_back = history.rolled_back | {event.id for event in news if event.rolled_back}
     while True:
         left |= _bereft([every[each] for each in guests], every, left=left)
         staying = [event for event in every.values() if event.id not in left]
-        folded = law.fold(lifecycle, staying, pins=history.pins, rolled_back=history.rolled_back)
-        heard = [event for event in staying if folded.outcomes[event.id].outcome != Outcome.REVOKED]
-        lonely = _lonely(heard, guests=guests, known=known)
+        folded = law.fold(lifecycle, staying, pins=history.pins, rolled_back=rolled_back)
+        revoked = {
+            each for each, said in folded.outcomes.items() if said.outcome == Outcome.REVOKED
+        }
+        heard = [event for event in staying if event.id not in revoked]
+        mute = [event for event in staying if event.id in revoked]
+        lonely = _lonely(heard, mute, guests=guests, known=known)
         if not lonely:
             break
         left |= lonely
@@ -123,15 +128,29 @@ def _bereft(
     }
 
 
-def _lonely(heard: Sequence[Event], *, guests: Collection[UUID], known: set[Claim]) -> set[UUID]:
-    """Guests whose names come from nowhere but themselves and each other."""
+def _lonely(
+    heard: Sequence[Event],
+    mute: Sequence[Event],
+    *,
+    guests: Collection[UUID],
+    known: set[Claim],
+) -> set[UUID]:
+    """Guests whose names come from nowhere but themselves and each other.
+
+    Those that were revoked have no say, and leave with the name that brought them all the same.
+    """
     called = {claim.name for claim in known}
     own = {name for each in heard if each.id not in guests for name in names.of(each.statement)}
     given = {claim.name for claim in known if claim.kind != "source"}
-    asking = [
-        _guest(each, called) for each in heard if each.id in guests and not each.statement.follows
-    ]
-    return {each.event_id for each in asking} - names.supported(own & called | given, asking)
+    asking, silent = (
+        [_guest(each, called) for each in part if each.id in guests and not each.statement.follows]
+        for part in (heard, mute)
+    )
+    held = names.supported(own & called | given, asking)
+    reached = own & called | given
+    reached.update(name for each in asking if each.event_id in held for name in each.names)
+    lonely = {each.event_id for each in asking} - held
+    return lonely | {each.event_id for each in silent if reached.isdisjoint(each.names)}
 
 
 def _guest(event: Event, called: Collection[Name]) -> Speaker:

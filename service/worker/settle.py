@@ -9,7 +9,7 @@ from service import telemetry
 from service.domain import law, names, routing
 from service.domain.events import Event, Outcome
 from service.domain.law import Folded, State
-from service.domain.names import Claim, Conflict, Name
+from service.domain.names import Book, Claim, Conflict, Name
 from service.store import folding
 from service.store.folding import History
 from service.store.pool import Connection
@@ -28,8 +28,11 @@ log = structlog.get_logger()
 CONTESTED = "a name that brought events to it leads elsewhere, or nowhere"
 
 
-async def settle(tx: Connection, plan: Plan, seating: Seating, rules: Rules) -> None:
-    """Move every subject, reading whole histories once where the law cannot go on from a state."""
+async def settle(tx: Connection, plan: Plan, seating: Seating, rules: Rules) -> Book:
+    """Move every subject, reading whole histories once where the law cannot go on from a state.
+
+    What is claimed afterwards comes out.
+    """
     rows = seating.standing.rows
     advanced = {each: _advance(rows[each], news, rules) for each, news in seating.seats.items()}
     lost = _lost(seating)
@@ -54,12 +57,19 @@ async def settle(tx: Connection, plan: Plan, seating: Seating, rules: Rules) -> 
             _move(plan, rows[each], folded, seating.seats[each], rules)
     for each, life in lived.items():
         _live_on(plan, rows[each], life, seating.seats.get(each, []), found[each], rules)
-    _name(plan, seating, lived)
+    return _name(plan, seating, lived)
 
 
-def wait(plan: Plan, seating: Seating, *, until: datetime) -> None:
-    """Let events whose names lead nowhere yet wait for a link."""
+def wait(plan: Plan, seating: Seating, *, after: Book, until: datetime) -> None:
+    """Let events whose names lead nowhere yet wait for a link.
+
+    While they were seated, claims still counted that this fold found revoked: events whose names
+    lead to a subject without those come again at once.
+    """
     for event, meant in seating.homeless.values():
+        if isinstance(names.known_as(after, names.of(event.statement)), int):
+            plan.writes.again.append(event.id)
+            continue
         why = waits.reason(event, meant, standing=seating.standing, until=until)
         plan.writes.outcomes[event.id] = (Outcome.WAITING, why)
         plan.writes.waits[event.id] = Wait(names.of(event.statement), until)
@@ -80,8 +90,11 @@ def _is_ours(seating: Seating, subject: int) -> bool:
 def _advance(row: Row, news: Sequence[Event], rules: Rules) -> Folded | None:
     """The incremental form, where it may be used: the same law, and nothing out of order.
 
-    What is revoked may take claims with it, which only the whole history can tell.
+    What is revoked may take claims with it, and an event that was rolled back elsewhere stays so;
+    both only the whole history can tell.
     """
+    if any(event.rolled_back for event in news):
+        return None
     lifecycle = rules.lifecycles[row.subject.lifecycle]
     if row.state is None:
         folded = law.fold(lifecycle, news)
@@ -153,7 +166,7 @@ def _owe(
     plan.moves.append(Move(made.row.subject, made.version, news, told))
 
 
-def _name(plan: Plan, seating: Seating, lived: Mapping[int, Life]) -> None:
+def _name(plan: Plan, seating: Seating, lived: Mapping[int, Life]) -> Book:
     """Keep what is claimed after all, and see what follows for others."""
     gone = {claim for life in lived.values() for claim in life.unclaimed.values()}
     final: dict[Name, frozenset[Claim]] = {}
@@ -167,6 +180,7 @@ def _name(plan: Plan, seating: Seating, lived: Mapping[int, Life]) -> None:
     for name, (_, now) in changes.items():
         if isinstance(now, Conflict):
             plan.writes.contradictions += _contradictions(seating, name, now, plan.writes.claimed)
+    return final
 
 
 def _stands(claim: Claim, lived: Mapping[int, Life]) -> bool:

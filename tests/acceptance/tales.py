@@ -48,7 +48,7 @@ class Tale:
     rolled_back: set[UUID] = field(default_factory=set)
 
     def tell(self, source: str, **said: Any) -> Event:
-        """Add an event; like no real sender it names events so that ties are in doubt."""
+        """Add an event, under a key of its own."""
         usual = {"ref": self.ref, **NOTHING, "dedupe_key": f"{self.ref}/{len(self.events):02}"}
         event = make.event(id=new_id(), source=source, **{**usual, **said})
         self.events.append(event)
@@ -76,13 +76,13 @@ def tale(ref: str, chance: random.Random, *, nameless: Sequence[Sequence[str]] =
         if said.pop("revokes", False):
             _take_back(made, chance, source=source, occurred_at=at, said=said)
         elif nameless and source == COURIER and chance.random() < 0.7:
-            names = named(*chance.choice(nameless))
-            made.tell(source, occurred_at=at, ref=None, aliases=names, **said)
+            called = named(*chance.choice(nameless))
+            made.tell(source, occurred_at=at, ref=None, aliases=called, **said)
         else:
             made.tell(source, occurred_at=at, **said)
     for names in nameless:
-        said = dict(chance.choice(STATUSES))
-        made.tell(COURIER, occurred_at=chance.choice(MOMENTS), ref=None, aliases=named(*names), **said)
+        said, at = dict(chance.choice(STATUSES)), chance.choice(MOMENTS)
+        made.tell(COURIER, occurred_at=at, ref=None, aliases=named(*names), **said)
     return made
 
 
@@ -106,8 +106,9 @@ class Ending:
     waiting: frozenset[UUID]
 
     @property
-    def outcomes(self) -> dict[UUID, Outcome]:
-        return {**self.views.outcomes, **dict.fromkeys(self.waiting, Outcome.WAITING)}
+    def outcomes(self) -> dict[UUID, str]:
+        found = {**self.views.outcomes, **dict.fromkeys(self.waiting, Outcome.WAITING)}
+        return {event_id: outcome.value for event_id, outcome in found.items()}
 
 
 def endings(tales: Iterable[Tale]) -> dict[str, Ending]:

@@ -19,6 +19,7 @@ import orjson
 from service.intake.preset import Declared
 from service.intake.provider import NO_KEYS, Genuine, Guard, RawRequest
 from service.intake.providers import registry
+from service.intake.verification.combined import Either
 from service.intake.verification.hashes import Composed
 from service.intake.verification.hmacs import Signed
 from service.intake.verification.standard import Signature
@@ -70,6 +71,8 @@ def signed(name: str, sample: str) -> Case | None:
 
 def _is_keyed(guard: Guard) -> bool:
     """Whether it takes an HMAC; a plain hash of chosen fields is something else."""
+    if isinstance(guard, Either):
+        return all(map(_is_keyed, guard.guards))
     if isinstance(guard, Composed):
         return guard.rule.keyed
     return isinstance(guard, Signed | Signature)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -99,13 +99,14 @@ class Door:
         tail: str = "",
         query: str = "",
         peer: str = "127.0.0.1",
+        more: Sequence[tuple[str, str]] = (),
     ) -> Reply:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = RawRequest(
             method=method,
             path=f"/webhooks/{name}/{tail}" if tail else f"/webhooks/{name}",
             query=query,
-            headers=[("authorization", f"Bearer {token}"), ("x-note", "kept")],
+            headers=[("authorization", f"Bearer {token}"), ("x-note", "kept"), *more],
             body=raw,
             received_at=NOW,
             peer=peer,
@@ -199,6 +200,16 @@ async def test_credentials_are_not_stored_with_the_request(db: Pool) -> None:
         await door.post("shop", paid(1))
     async with pool.session(db) as connection:
         assert await connection.fetchval("SELECT headers FROM requests") == {"x-note": "kept"}
+
+
+async def test_a_header_that_came_twice_is_not_stored_for_it_was_not_read(db: Pool) -> None:
+    async with opened(db) as door:
+        await door.post("shop", paid(1), more=[("x-topic", "a"), ("x-topic", "b")])
+        url = [("x-original-url", f"/webhooks/courier/{TOKEN}")]
+        await door.post("courier", paid(2), tail=TOKEN, more=url)
+    async with pool.session(db) as connection:
+        for row in await connection.fetch("SELECT headers FROM requests"):
+            assert row["headers"] == {"x-note": "kept"}
 
 
 async def test_while_postgresql_is_away_senders_are_asked_to_come_back(db: Pool) -> None:

@@ -54,6 +54,13 @@ def test_a_source_as_documented_is_sound_and_can_be_built(tmp_path: Path, provid
         ("cdek", "", "url_token", "there is no token in the URL"),
         ("cdek", 'url_token = "env:KEY"', "url_token", "not 128 bits"),
         ("samsara", SOUND["samsara"].replace("departure", "coming"), "options", "no such option"),
+        ("mollieclassic", 'url_token = "env:URL"', "token", "nothing lets us look them up"),
+        (
+            "bitrix24",
+            'secrets = ["env:SECRET"]\ntoken = "env:KEY"',
+            "api",
+            "nothing says where its API is",
+        ),
         (
             "shipbob",
             SOUND["shipbob"] + '\nsubject.aliases = { "event:x" = "id" }',

@@ -1,10 +1,10 @@
 """Reading what a sender wrote: bounded JSON and JMESPath in, clean canonical parts out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Self
+from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -115,8 +115,7 @@ def _left_out(lost: Sequence[str]) -> str:
     return f"Left out (an attribute is {bounds}): {', '.join(lost)[:MAX_VALUE]}."
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """The subject an item names; without a reference the note says what was looked for."""
 
     ref: str | None
@@ -159,7 +158,7 @@ class Naming:
             return named
         parcel = name(self.parcel.find(document)) if self.parcel else None
         back = flag(self.returns.find(document)) if self.returns else False
-        return replace(named, aliases=self._aliases(document), parcel=parcel, returns=back)
+        return named._replace(aliases=self._aliases(document), parcel=parcel, returns=back)
 
     def _aliases(self, document: JSON) -> tuple[Alias, ...]:
         """Collect the names; a list holds several of one kind."""
@@ -174,10 +173,11 @@ class Naming:
     def _referred(self, document: JSON) -> Named:
         found = self.ref.find(document) if self.ref else None
         ref = name(found)
-        for step in self.normalize if ref else ():
-            ref = normal(ref or "", step)
-        # Upper-casing may lengthen a text, so the bound is checked once more.
-        ref = name(ref)
+        if ref and self.normalize:
+            for step in self.normalize:
+                ref = normal(ref, step)
+            # Upper-casing may lengthen a text, so the bound is checked once more.
+            ref = name(ref)
         if ref is None:
             return Named(None, note=_nameless(self.lifecycle, found, self.ref))
         if self.scope is None:

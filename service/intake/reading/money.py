@@ -47,7 +47,8 @@ def amount(value: JSON, currency: str, spelling: Spelling) -> str | None:
             if not _WHOLE.fullmatch(text):
                 return None
             places = 2 if spelling == "hundredths" else decimals(currency)
-            return format(Decimal(text).scaleb(-places), "f")
+            digits = str(int(text)).zfill(places + 1)
+            return f"{digits[:-places]}.{digits[-places:]}" if places else digits
         case other:
             assert_never(other)
 

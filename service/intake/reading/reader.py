@@ -123,14 +123,17 @@ class Reader:
     def read(self, request: RawRequest) -> Sequence[Statement]:
         """Find the statements; what cannot be read is one `unreadable`, or one for each item."""
         try:
-            views = self.views(bodies.read(self.layout.form, request))
+            return self.read_document(bodies.read(self.layout.form, request), request)
         except Unreadable as why:
             return (mapping.unreadable(request, str(why)),)
-        return tuple(
+
+    def read_document(self, document: JSON, request: RawRequest) -> Sequence[Statement]:
+        """Find the statements of a body that is parsed already; raises Unreadable."""
+        return [
             statement
-            for number, view in enumerate(views)
+            for number, view in enumerate(self.views(document))
             for statement in self._read(view, request, number if self.items else None)
-        )
+        ]
 
     def views(self, document: JSON) -> Sequence[JSON]:
         """List the events of a document, each with the document itself as its `root`."""
@@ -154,13 +157,15 @@ class Reader:
             event = self.happening(item)
         except Unreadable as why:
             return (mapping.unreadable(request, str(why), item=number),)
-        return tuple(self._state(item, event, place) for place in range(len(self.layout.says)))
+        statements, key = [self._state(item, event, 0)], event.key
+        for place in range(1, len(self.layout.says)):
+            # Money is told once, however many things one event says.
+            event.key, event.money, event.first = f"{key}:{place}", (), False
+            statements.append(self._state(item, event, place))
+        return statements
 
     def _state(self, item: Item, event: Happening, place: int) -> Statement:
         said = self._mean(item, place)
-        if place:
-            # Money is told once, however many things one event says.
-            event = replace(event, key=f"{event.key}:{place}", money=(), first=False)
         if said is not telling.LOOK_UP:
             return self.telling.state(said, event, item.request)
         said, lookup = self._asked(item)
@@ -216,8 +221,11 @@ class Reader:
         for label, each in self.layout.amounts.items():
             if each.when and code not in each.when:
                 continue
+            told = item.at(each.place)
+            if told is None:
+                continue
             currency = item.currency(each.currency)
-            value = amount(item.at(each.place), currency, each.spelling)
+            value = amount(told, currency, each.spelling)
             if value is not None:
                 found[label] = value
                 if label == "amount" and currency:
@@ -231,8 +239,11 @@ class Reader:
                 said[each.words] = item.words(each.words)
             if each.when and said[each.words] not in each.when:
                 continue
+            told = item.at(each.amount)
+            if told is None:
+                continue
             currency = item.currency(each.currency)
-            value = amount(item.at(each.amount), currency, each.spelling)
+            value = amount(told, currency, each.spelling)
             named = item.name(each.id)
             if value is not None and (named or not each.id):
                 yield Money(each.kind, value, currency, named)

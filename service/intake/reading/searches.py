@@ -7,6 +7,7 @@ function once. What is not written here (rare nodes, most functions) is left to 
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import isfinite
 from typing import Any, TypeAlias, Union
 
 import jmespath
@@ -280,7 +281,21 @@ def _function(node: Node) -> Search:
 
 
 def _text(value: JSON) -> JSON:
-    return value if isinstance(value, str) else None
+    match value:
+        case str():
+            return value
+        case bool():
+            return None
+        case int():
+            return str(value)
+        case float() if isfinite(value):
+            return repr(value)
+        case _:
+            return None
+
+
+def _number(value: JSON) -> JSON:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _joined(glue: JSON, parts: JSON) -> JSON:
@@ -310,6 +325,7 @@ def _greatest(values: JSON) -> JSON:
 
 _QUICK: Mapping[str, Callable[..., JSON]] = {
     "to_string": _text,
+    "to_number": _number,
     "join": _joined,
     "starts_with": _begins,
     "contains": _holds,

@@ -132,7 +132,7 @@ class Telling:
             )
         named = self.naming.find(event.subject)
         when, untimed = self.dating.read(event.when, received_at=request.received_at)
-        facts, lost = mapping.attributes(event.facts or {}, event.told)
+        facts, lost = mapping.attributes(event.facts, event.told) if event.facts else ({}, "")
         filled = Statement(
             dedupe_key=event.key,
             lifecycle=self.naming.lifecycle,
@@ -153,7 +153,7 @@ class Telling:
             revokes=event.revokes,
             lookup=lookup or event.lookup,
         )
-        return _settled(filled, f"{event.code} {named.note}")
+        return _settled(filled, named.note)
 
 
 MAX_ALIASES = 16
@@ -167,7 +167,10 @@ def _together(one: tuple[Alias, ...], other: tuple[Alias, ...]) -> tuple[Alias, 
 
 
 def _settled(said: Statement, nameless: str) -> Statement:
-    """Tell what becomes of a statement that names no order, or says nothing about it."""
+    """Tell what becomes of a statement that names no order, or says nothing about it.
+
+    `nameless` is why it names none, as what follows the code in a sentence.
+    """
     if said.fate is not Fate.FOLD:
         return said
     tells = said.status or said.attributes or said.money or said.revokes
@@ -176,9 +179,9 @@ def _settled(said: Statement, nameless: str) -> Statement:
     if said.ref or (said.aliases and tells) or said.follows:
         return said
     if said.status:
-        return replace(said, fate=Fate.UNRESOLVED, note=nameless)
+        return replace(said, fate=Fate.UNRESOLVED, note=f"{said.code} {nameless}")
     # A dead letter for each would be noise: nothing about the state of the order is lost.
-    return replace(said, fate=Fate.IGNORED, note=f"{nameless} It only adds details.")
+    return replace(said, fate=Fate.IGNORED, note=f"{said.code} {nameless} It only adds details.")
 
 
 def paths(expressions: Mapping[str, str]) -> Mapping[str, Path]:

@@ -284,7 +284,9 @@ def _listed(header: str, pairs: Pairs, rule: Hmac) -> list[str]:
         whole = header.split()
     else:
         whole = [header]
-    found = [each.removeprefix(prefix) for each in whole if each.startswith(prefix)]
+    found = whole
+    if prefix:
+        found = [each.removeprefix(prefix) for each in whole if each.startswith(prefix)]
     if rule.several and not rule.pairs:
         # `sha256=a,b` and `sha256=a,sha256=b` are both seen.
         found = [part.removeprefix(prefix) for each in found for part in each.split(",")]

@@ -17,6 +17,8 @@ from service.intake.verification.enclosed import REDACTED
 from service.settings import Source
 
 REFUSED = "refused"
+DONE = "orderhook_redacted"
+"""Stands in the document once its secrets were taken out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +79,27 @@ class _Itemised(Guard):
         yield from (item for item in listed if isinstance(item, dict))
 
     def _marked(self, request: RawRequest, *, opened: bool) -> RawRequest:
-        """Take the secrets out; what a replay finds then says which items had shown one."""
+        """Take the secrets out; what a replay finds then says which items had shown one.
+
+        Whoever's item it is may call himself redacted; that this was done here stands beside them.
+        """
         try:
             document = _read(request)
         except Unreadable:
             return request
+        done = isinstance(document, dict) and document.get(DONE) is True
         items = list(islice(self._items(document), mapping.MAX_ITEMS + 1))
         if opened and len(items) > mapping.MAX_ITEMS:
             return request
-        changed = [self._mark(item, opened=opened) for item in self._items(document)]
+        changed = [self._mark(item, opened=opened, done=done) for item in self._items(document)]
+        if any(changed) and isinstance(document, dict):
+            document[DONE] = True
         return replace(request, body=orjson.dumps(document)) if any(changed) else request
 
-    def _mark(self, item: dict[str, JSON], *, opened: bool) -> bool:
+    def _mark(self, item: dict[str, JSON], *, opened: bool, done: bool) -> bool:
         """Tell whether the item had to be changed."""
         shown = item.get(self.scheme.secret)
-        right = shown == REDACTED or self._known(shown)
+        right = (done and shown == REDACTED) or self._known(shown)
         if self.scheme.secret in item:
             item[self.scheme.secret] = REDACTED if right else REFUSED
         if opened and not right:

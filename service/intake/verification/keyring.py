@@ -5,6 +5,8 @@ import binascii
 from collections.abc import Callable
 from typing import Literal, assert_never
 
+import orjson
+
 from service.domain.errors import ConfigurationError
 from service.settings import Source
 
@@ -17,7 +19,7 @@ def keys(source: Source, what: str, spelling: Spelling) -> tuple[bytes, ...]:
     """Take the keys of a source, the newest first; `what` names its secrets to a person."""
     match spelling:
         case "text":
-            return plain(source, what)
+            return shared(source, what)
         case "base64":
             return decoded(source, what)
         case "whsec":
@@ -26,6 +28,26 @@ def keys(source: Source, what: str, spelling: Spelling) -> tuple[bytes, ...]:
             return _each(source, what, binascii.unhexlify, "hexadecimal")
         case other:
             assert_never(other)
+
+
+def shared(source: Source, what: str) -> tuple[bytes, ...]:
+    """Take keys for hashes as they stand; a public key is none, for everybody knows it."""
+    secrets = plain(source, what)
+    for secret in secrets:
+        if b"-----BEGIN" in secret or _is_key_set(secret):
+            raise ConfigurationError(
+                f"A secret of the source {source.name} is a public key or a key set, which anybody "
+                f"may know; put {what} there."
+            )
+    return secrets
+
+
+def _is_key_set(secret: bytes) -> bool:
+    try:
+        found = orjson.loads(secret)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, dict) and bool(found.keys() & {"keys", "kty"})
 
 
 def plain(source: Source, what: str) -> tuple[bytes, ...]:

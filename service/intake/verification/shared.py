@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from service.domain.errors import ConfigurationError
 from service.domain.refusals import Cause
@@ -165,13 +165,25 @@ class Shared(Guard):
             case HeaderRule(header=header):
                 return _without_header(request, header.lower())
             case QueryRule(parameter=parameter):
-                return replace(request, query=_hide(request.query, parameter), url="")
+                hidden = replace(request, query=_hide(request.query, parameter), url="")
+                return self._without_copies(hidden)
             case UrlTokenRule():
                 tail = "/".join((REDACTED, *request.tail.split("/")[1:]))
                 head = "/".join(request.path.split("/")[:3])
-                return replace(request, tail=tail, path=f"{head}/{quote(tail)}", url="")
+                hidden = replace(request, tail=tail, path=f"{head}/{quote(tail)}", url="")
+                return self._without_copies(hidden)
             case other:
                 assert_never(other)
+
+    def _without_copies(self, request: RawRequest) -> RawRequest:
+        """Drop headers in which a proxy repeats the address (X-Original-URL, Referer …)."""
+        texts = [secret.decode("utf-8", "replace") for secret in self.secrets]
+        kept = (
+            (name, value)
+            for name, value in request.headers
+            if not any(text in spelled for text in texts for spelled in _spellings(value))
+        )
+        return replace(request, headers=tuple(kept))
 
 
 _NAMES = {
@@ -249,6 +261,10 @@ def _parameter(rule: QueryRule, request: RawRequest) -> bytes | Forged:
         case _:
             why = f"{rule.parameter} was sent {len(values)} times; only once is safe."
             return Forged(why, cause=Cause.REPEATED)
+
+
+def _spellings(value: str) -> Sequence[str]:
+    return value, unquote(value), unquote_plus(value)
 
 
 def _without_header(request: RawRequest, header: str) -> RawRequest:

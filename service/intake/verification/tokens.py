@@ -71,7 +71,8 @@ class Token:
         """Take the source's keys; raises ConfigurationError where they cannot be used."""
         issuer, audience = (_configured(source, each) for each in (self.issuer, self.audience))
         if self.algorithm.startswith("HS"):
-            return _Tokens(self, source.tolerance, issuer, audience, _shared(source, self.what))
+            secrets = keyring.shared(source, self.what)
+            return _Tokens(self, source.tolerance, issuer, audience, secrets)
         chain = Keychain.of(source, self.what, fetched=self.fetched, authorized=self.authorized)
         for key in chain.held:
             if not suits(key.public, self.algorithm):
@@ -93,18 +94,6 @@ def _configured(source: Source, text: str) -> str:
             f'set options = {{ {name} = "…" }}.'
         )
     return value
-
-
-def _shared(source: Source, what: str) -> Sequence[bytes]:
-    """Take keys for HMAC; a public key must never become one, for everybody knows it."""
-    secrets = keyring.plain(source, what)
-    for secret in secrets:
-        if b"-----BEGIN" in secret or secret.lstrip().startswith(b"{"):
-            raise ConfigurationError(
-                f"A secret of the source {source.name} is a public key or a key set, which anybody "
-                f"may know; put {what} there."
-            )
-    return secrets
 
 
 @dataclass(frozen=True, slots=True)

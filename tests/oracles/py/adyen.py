@@ -43,7 +43,7 @@ def vector(name, text, *, genuine=True, headers=None):
 
 
 def sign():
-    odd = {**ITEM, "merchantReference": "A:1001\\/é", "merchantAccountCode": "Test:Merchant"}
+    odd = {**ITEM, "merchantReference": "A:1001\\/é", "merchantAccountCode": "Test-Merchant"}
     changed = body(ITEM).replace("A-1001", "A-1002")
     platform = json.dumps({"type": "balancePlatform.transfer.created", "data": {"id": "1"}})
     proof = util.generate_payload_sig(platform.encode(), KEY).decode()

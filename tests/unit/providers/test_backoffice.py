@@ -28,12 +28,12 @@ def asked(method: str, *, path: str = "/webhooks/tested", query: str = "") -> Ra
     return RawRequest(method, path, query, (), b"", AT)
 
 
-def answer(provider: str, inquiry: Inquiry | None, document: Any) -> Statement:
+def answer(provider: str, inquiry: Inquiry | None, document: Any, *, ref: str = "") -> Statement:
     """Read an answer as a worker does that asked."""
     assert inquiry is not None
     path, query = "/" + inquiry.path.lstrip("/"), inquiry.query
     request = RawRequest("GET", path, query, (), json.dumps(document).encode(), AT)
-    (said,) = built(provider).parse(request)
+    (said,) = built(provider, **({"subject": {"ref": ref}} if ref else {})).parse(request)
     return said
 
 
@@ -44,10 +44,11 @@ def told(said: Statement) -> tuple[str, str | None, str | None]:
 # --- Business Central --------------------------------------------------------------------------
 
 
-def central(entity: str, document: dict[str, Any]) -> Statement:
+def central(entity: str, document: dict[str, Any], *, ref: str = "") -> Statement:
     lookup = Lookup("document", f"api/v2.0/{COMPANY}/{entity}{NUMBER}")
     changed = {"id": "26814998", "lastModifiedDateTime": "2026-01-15T10:00:00.443Z"}
-    return answer("businesscentral", built("businesscentral").inquire(lookup), changed | document)
+    inquiry = built("businesscentral").inquire(lookup)
+    return answer("businesscentral", inquiry, changed | document, ref=ref)
 
 
 def test_business_central_hears_its_validation_token() -> None:
@@ -63,17 +64,17 @@ def test_business_central_hears_its_validation_token() -> None:
         (
             "salesOrders",
             {"number": "S-1", "externalDocumentNumber": "1001", "status": "Open"},
-            ("order", "1001", "fulfillment.new"),
+            ("order", None, "fulfillment.new"),
         ),
         (
             "salesOrders",
             {"number": "S-1", "status": "Open", "fullyShipped": True},
-            ("order", "S-1", "fulfillment.shipped"),
+            ("order", None, "fulfillment.shipped"),
         ),
         (
             "salesShipments",
             {"number": "SH-1", "orderNumber": "S-1", "externalDocumentNumber": "1001"},
-            ("order", "1001", "fulfillment.shipped"),
+            ("order", None, "fulfillment.shipped"),
         ),
         ("salesInvoices", {"number": "I-1", "status": "Paid"}, ("invoice", "I-1", "payment.paid")),
         (
@@ -84,12 +85,38 @@ def test_business_central_hears_its_validation_token() -> None:
     ],
 )
 def test_a_document_of_business_central_tells_its_status(
-    entity: str, document: dict[str, Any], becomes: tuple[str, str, str]
+    entity: str, document: dict[str, Any], becomes: tuple[str, str | None, str]
 ) -> None:
     said = central(entity, document)
     assert becomes == told(said)
     assert Fate.FOLD is said.fate
     assert said.occurred_at is not None
+
+
+@pytest.mark.parametrize(
+    ("place", "order", "shipment"),
+    [("externalDocumentNumber", "1001", "1001"), ("orderNumber || number", "S-1", "S-1")],
+)
+def test_a_source_says_which_number_names_an_order_and_an_invoice_keeps_its_own(
+    place: str, order: str, shipment: str
+) -> None:
+    one = {"number": "S-1", "externalDocumentNumber": "1001", "status": "Open"}
+    other = {"number": "SH-1", "orderNumber": "S-1", "externalDocumentNumber": "1001"}
+    bill = {"number": "I-1", "orderNumber": "S-1", "status": "Paid"}
+    assert order == central("salesOrders", one, ref=place).ref
+    assert shipment == central("salesShipments", other, ref=place).ref
+    assert "I-1" == central("salesInvoices", bill, ref=place).ref
+
+
+def test_two_customers_with_one_number_are_two_orders() -> None:
+    for number in ("S-1", "S-2"):
+        document = {"number": number, "externalDocumentNumber": "PO 7", "status": "Open"}
+        said = central("salesOrders", document)
+        assert (None, [f"order:businesscentral={number}"]) == (said.ref, names(said))
+
+
+def names(said: Statement) -> list[str]:
+    return [str(alias) for alias in said.aliases]
 
 
 def test_a_document_in_review_moves_nothing_and_an_unknown_word_is_unmapped() -> None:
@@ -165,6 +192,40 @@ def test_a_refusal_never_ends_a_subscription_of_business_central() -> None:
     assert 503 == built("businesscentral").refusal
 
 
+# --- Odoo --------------------------------------------------------------------------------------
+
+
+def odoo(model: str, **fields: Any) -> Statement:
+    record = {"_model": model, "_id": 8, "write_date": "2026-01-15 10:00:00", "state": "done"}
+    body = json.dumps(record | fields).encode()
+    (said,) = built("odoo").parse(replace(asked("POST"), body=body))
+    return said
+
+
+@pytest.mark.parametrize("origin_id", [7, [7, "WH/OUT/00007"]])
+def test_a_return_of_odoo_finds_its_order_by_the_transfer_it_undoes(origin_id: Any) -> None:
+    out = odoo("stock.picking", _id=7, name="WH/OUT/00007", origin="S00021", return_id=False)
+    back = odoo(
+        "stock.picking",
+        name="WH/IN/00008",
+        origin="Return of WH/OUT/00007",
+        picking_type_code="incoming",
+        return_id=origin_id,
+        carrier_tracking_ref="R1",
+    )
+    assert ["order:odoo=S00021", "transfer:odoo=7"] == names(out)
+    assert (["transfer:odoo=7"], "returned_to_stock") == (names(back), back.status)
+    assert {"transfer": "WH/IN/00008"} == back.attributes
+
+
+def test_drafts_of_invoices_are_not_all_one_invoice() -> None:
+    draft = odoo("account.move", name="/", state="draft", invoice_origin=False)
+    posted = odoo("account.move", name="INV/1", state="posted", payment_state="not_paid")
+    assert (None, {}) == (draft.ref, dict(draft.attributes))
+    assert ["invoice:odoo=8"] == names(draft) == names(posted)
+    assert "INV/1" == posted.ref
+
+
 # --- SAP ---------------------------------------------------------------------------------------
 
 
@@ -193,12 +254,13 @@ def test_a_sales_order_of_sap_tells_its_status_and_the_time_odata_writes() -> No
             "TransactionCurrency": "EUR",
         },
     )
-    assert ("order", "1001", "order.confirmed") == told(said)
+    assert ("order", None, "order.confirmed") == told(said)
+    assert ["order:saps4=5001"] == names(said)
     assert said.occurred_at is not None
     assert "2026-01-15T10:00:00+00:00" == said.occurred_at.isoformat()
     assert "149.90" == said.attributes["amount"]
     rejected = sap("order", {"SalesOrder": "5001", "OverallSDDocumentRejectionSts": "C"})
-    assert ("order", "5001", "order.cancelled") == told(rejected)
+    assert ("order", None, "order.cancelled") == told(rejected)
 
 
 @pytest.mark.parametrize(

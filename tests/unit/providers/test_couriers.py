@@ -158,7 +158,7 @@ def test_one_code_of_two_divisions_of_dhl_means_two_things() -> None:
     assert "delivered" == dhl_event("DD", division="express").status
     assert Fate.IGNORED is dhl_event("DD", division="parcel-de").fate
     assert Fate.UNMAPPED is dhl_event("DD").fate
-    assert "cancelled" == dhl_event("101", division="ecommerce").status
+    assert Fate.IGNORED is dhl_event("101", division="ecommerce").fate
     assert "in_transit" == dhl_event("481", division="ecommerce").status
     assert "delivered" == dhl_event("delivered", division="ecommerce").status
 

@@ -13,6 +13,7 @@ from service.intake.provider import Forged, Genuine, RawRequest
 from service.intake.providers.crms import bitrix24, hubspot, salesforce
 from service.intake.providers.registry import preset
 from service.intake.verification.enclosed import REDACTED
+from service.settings import Secret, Source
 from tests import simulated
 
 AT = datetime(2026, 1, 15, 10, 30, 5, tzinfo=UTC)
@@ -78,6 +79,32 @@ def test_a_deal_is_our_own_write_only_if_we_changed_and_moved_it_last(
 ) -> None:
     (said,) = answered("bitrix24", item(updatedBy=updated, movedBy=moved))
     assert fate is said.fate
+
+
+@pytest.mark.parametrize(
+    ("provider", "ours", "edits"),
+    [
+        (
+            "bitrix24",
+            {"updatedBy": 17, "movedBy": 17},
+            ({"opportunity": 500.5}, {"originId": "A-2"}, {"stageId": "LOSE"}),
+        ),
+        (
+            "zoho",
+            {"Modified_By": {"id": "17"}},
+            ({"Amount": 500.5}, {"Order_No": "A-2"}, {"Stage": "Closed Lost"}),
+        ),
+    ],
+)
+def test_what_a_person_changes_in_the_second_of_our_own_write_is_another_event(
+    provider: str, ours: dict[str, Any], edits: tuple[dict[str, Any], ...]
+) -> None:
+    make = item if provider == "bitrix24" else record
+    options = {"own_user": "17"}
+    versions = [make(), make(**ours), *(make(**edit) for edit in edits)]
+    said = [answered(provider, each, options=options)[0] for each in versions]
+    assert len(versions) == len({each.dedupe_key for each in said})
+    assert [False, True, False, False, False] == [each.fate is Fate.IGNORED for each in said]
 
 
 def test_the_order_number_may_stand_in_another_field() -> None:
@@ -200,3 +227,24 @@ def test_an_answer_that_is_no_record_is_unreadable(provider: str, body: bytes) -
     request = RawRequest("GET", "/record", "", (), body, AT)
     said = preset(provider).build(source).parse(request)
     assert all(each.fate is Fate.UNREADABLE for each in said)
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        "<SessionId>00D!secret</SessionId>",
+        '<SessionId xmlns="http://soap.sforce.com/2005/09/outbound">00D!secret</SessionId>',
+        "<SessionId><![CDATA[00D!secret]]></SessionId>",
+        "<SessionId><!-- a note -->00D!secret</SessionId>",
+        "<out-1:SessionId >00D!secret</out-1:SessionId >",
+        "<SessionId a='>'>00D!secret</SessionId>",
+        "<SessionId>00D!secret",
+    ],
+)
+def test_no_spelling_of_a_session_id_is_kept(element: str) -> None:
+    source = Source.model_validate(
+        {"name": "crm", "provider": "salesforce", "url_token": Secret.plain("t" * 32)}
+    )
+    body = f"<notifications>{element}<Notification/></notifications>".encode()
+    request = RawRequest("POST", "/webhooks/crm/x", "", (), body, AT, tail="t" * 32)
+    assert b"secret" not in preset("salesforce").build(source).redact(request).body

@@ -147,6 +147,45 @@ def test_the_refunds_of_monobank_are_a_running_total() -> None:
     assert "refunded" == lane(paid, second)
 
 
+VOIDED = {
+    "merchantAccount": "test_merch_n1",
+    "orderReference": "1001",
+    "amount": 150,
+    "currency": "UAH",
+    "authCode": "",
+    "cardPan": "41****8217",
+    "transactionStatus": "Voided",
+    "reasonCode": 1100,
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "changes"),
+    [
+        ("monobank", {"invoiceId": "p2", "status": "reversed", "finalAmount": 0}),
+        ("liqpay", {"status": "reversed", "payment_id": 1}),
+        ("fondy", {"merchant_id": 1, "order_id": "1", "order_status": "reversed"}),
+        ("wayforpay", VOIDED),
+    ],
+)
+def test_a_whole_reversal_cancels_what_was_held_and_gives_back_what_was_taken(
+    provider: str, changes: dict[str, Any]
+) -> None:
+    def named(*found: Statement) -> list[Statement]:
+        return [replace(each, ref="1001") for each in found]
+
+    def lane_of(sample: str) -> str | None:
+        source = simulated.source(provider)
+        before = preset(provider).build(source).parse(simulated.posted(source, sample=sample))
+        at = before[0].occurred_at
+        later = at and at.replace(minute=at.minute + 1)
+        back = told(provider, document(**changes))
+        return lane(*named(*before), *(replace(each, occurred_at=later) for each in named(*back)))
+
+    assert "cancelled" == lane_of("authorized")
+    assert "refunded" == lane_of("paid")
+
+
 def test_what_alipay_gave_back_in_all_decides() -> None:
     def trade(key: str, status: str, minute: int, **more: str) -> Statement:
         at = f"2026-01-15 10:{minute:02}:00"

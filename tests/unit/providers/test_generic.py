@@ -175,5 +175,5 @@ def test_a_source_that_proves_or_names_nothing_cannot_be_built(
 
 
 def test_an_unknown_provider_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(ConfigurationError, match="this version knows .*stripe, "):
+    with pytest.raises(ConfigurationError, match=r"this version knows .*stripe, "):
         registry.preset("acme")

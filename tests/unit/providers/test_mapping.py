@@ -37,9 +37,7 @@ def naming(ref: str = "order", **subject: object) -> Naming:
         ({"id": 1}, None),
     ],
 )
-def test_an_identity_is_a_short_text_or_a_whole_number(
-    value: JSON, expected: str | None
-) -> None:
+def test_an_identity_is_a_short_text_or_a_whole_number(value: JSON, expected: str | None) -> None:
     assert expected == mapping.name(value)
 
 
@@ -60,9 +58,7 @@ def test_an_identity_is_a_short_text_or_a_whole_number(
         ([], None),
     ],
 )
-def test_a_fact_is_a_flag_a_decimal_or_a_bounded_text(
-    value: JSON, expected: object
-) -> None:
+def test_a_fact_is_a_flag_a_decimal_or_a_bounded_text(value: JSON, expected: object) -> None:
     assert expected == mapping.attribute(value)
 
 

@@ -111,7 +111,10 @@ def test_a_status_without_an_order_is_unresolved_and_says_where_it_looked() -> N
 def test_a_shipment_is_a_parcel_and_its_tracking_number_another_name_of_the_order() -> None:
     tracking = {"tracking_id": "9400"}
     (said,) = parse(shipbob.WORDED[1], shipment_id=7, status="InTransit", tracking=tracking)
-    assert ("7", ["tracking=9400", "order:shipbob=1"]) == (said.parcel, [*map(str, said.aliases)])
+    names = [*map(str, said.aliases)]
+    assert ("9400", ["tracking=9400", "order:shipbob=1"]) == (said.parcel, names)
+    (unlabelled,) = parse("order.shipment.cancelled", shipment_id=7)
+    assert "7" == unlabelled.parcel
     (whole,) = parse("order.delivered", shipment_id=7)
     assert whole.parcel is None
 

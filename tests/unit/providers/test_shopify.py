@@ -16,6 +16,7 @@ from service.domain.events import Alias, Fate, Money, Revocation, Statement
 from service.domain.keys import body_key
 from service.intake.provider import Forged, Genuine, RawRequest, Verification
 from service.intake.providers.shops import shopify
+from service.intake.providers.shops.shopify import meanings
 from service.sandbox import senders
 from service.settings import Secret, Source
 
@@ -97,7 +98,7 @@ def test_headers_of_the_other_family_say_nothing() -> None:
     assert ("mine:orders/paid", "orders/paid") == (said.dedupe_key, said.code)
 
 
-@pytest.mark.parametrize(("word", "target"), shopify.FINANCIAL.items())
+@pytest.mark.parametrize(("word", "target"), meanings.FINANCIAL.items())
 def test_a_new_order_has_a_status_of_its_own_and_one_of_its_payment(word: str, target: str) -> None:
     new, paid = parse("orders/create", {"financial_status": word})
     assert ("order", "new", "e-1:orders/create") == (new.lane, new.status, new.dedupe_key)
@@ -105,7 +106,7 @@ def test_a_new_order_has_a_status_of_its_own_and_one_of_its_payment(word: str, t
     assert "e-1:orders/create:1" == paid.dedupe_key
 
 
-@pytest.mark.parametrize(("word", "target"), shopify.FINANCIAL.items())
+@pytest.mark.parametrize(("word", "target"), meanings.FINANCIAL.items())
 def test_a_snapshot_never_repeats_what_would_take_a_chargeback_back(word: str, target: str) -> None:
     (said,) = parse("orders/updated", {"financial_status": word, "name": "#1001"})
     repeats = word in {"partially_refunded", "refunded", "voided", "expired"}
@@ -144,7 +145,7 @@ def test_a_topic_says_what_its_body_says(
     assert (Fate.FOLD, "1", lane, status) == (said.fate, said.ref, said.lane, said.status)
 
 
-@pytest.mark.parametrize(("word", "target"), shopify.SCANS.items())
+@pytest.mark.parametrize(("word", "target"), meanings.SCANS.items())
 def test_a_scan_moves_the_delivery(word: str, target: str) -> None:
     happened = {"status": word, "happened_at": "2026-01-15T09:00:00+02:00"}
     (said,) = parse("fulfillment_events/create", happened, **BY_ID)
@@ -175,7 +176,7 @@ def test_what_is_not_understood_is_unmapped_and_moves_nothing(
     assert said.note.endswith(".")
 
 
-@pytest.mark.parametrize("topic", [*shopify.IGNORED, "customers/redact", "app/uninstalled"])
+@pytest.mark.parametrize("topic", [*meanings.IGNORED, "customers/redact", "app/uninstalled"])
 def test_what_is_no_status_of_an_order_is_ignored(topic: str) -> None:
     (said,) = parse(topic, {})
     assert (Fate.IGNORED, None) == (said.fate, said.ref)

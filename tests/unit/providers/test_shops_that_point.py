@@ -45,20 +45,42 @@ def test_an_order_of_ecwid_says_both_of_its_statuses() -> None:
     assert paid.occurred_at == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
     unknown, _ = answered("ecwid", order | {"paymentStatus": "BARTERED"})
     assert Fate.UNMAPPED is unknown.fate
+    unplaced = answered("ecwid", order | {"paymentStatus": "INCOMPLETE"})
+    assert [Fate.IGNORED, Fate.IGNORED] == [each.fate for each in unplaced]
 
 
 def test_an_order_of_squarespace_tells_what_went_back() -> None:
     order = {
         "id": "5fd3",
         "orderNumber": "42",
+        "createdOn": "2026-01-15T10:20:00.000Z",
         "modifiedOn": "2026-01-15T10:30:00.123Z",
         "fulfillmentStatus": "FULFILLED",
         "grandTotal": {"value": "12.50", "currency": "EUR"},
         "refundedTotal": {"value": "2.50", "currency": "EUR"},
     }
-    (said,) = answered("squarespace", order)
+    said, back = answered("squarespace", order)
     assert ("42", "fulfillment", "shipped") == (said.ref, said.lane, said.status)
     assert (Money("refunded", "2.50", "EUR"),) == said.money
+    assert ("42", "payment", "partially_refunded") == (back.ref, back.lane, back.status)
+    said, back = answered("squarespace", order | {"fulfillmentStatus": "PENDING"})
+    assert (None, "partially_refunded") == (said.status, back.status)
+
+
+def test_an_order_of_squarespace_was_paid_when_it_was_made() -> None:
+    order = {
+        "id": "5fd3",
+        "orderNumber": "42",
+        "createdOn": "2026-01-15T10:20:00.000Z",
+        "modifiedOn": "2026-01-15T10:30:00.123Z",
+        "fulfillmentStatus": "PENDING",
+        "refundedTotal": {"value": "0.00", "currency": "EUR"},
+    }
+    paid, kept = answered("squarespace", order)
+    assert ("payment", "paid", Fate.IGNORED) == (paid.lane, paid.status, kept.fate)
+    assert datetime(2026, 1, 15, 10, 20, tzinfo=UTC) == paid.occurred_at
+    (shipped, _) = answered("squarespace", order | {"fulfillmentStatus": "FULFILLED"})
+    assert datetime(2026, 1, 15, 10, 30, 0, 123000, tzinfo=UTC) == shipped.occurred_at
 
 
 @pytest.mark.parametrize("wrong", ["", "..", "a/b", "1003/orders/", "1/orders/../x", "x?y", "é"])

@@ -19,6 +19,7 @@ from service.domain.law import fold
 from service.domain.lifecycles.order import ORDER
 from service.intake.provider import Forged, Genuine, RawRequest
 from service.intake.providers.payments import stripe
+from service.intake.providers.payments.stripe import events
 from service.sandbox import senders
 from service.settings import Secret, Source
 
@@ -133,20 +134,20 @@ def test_a_source_without_a_secret_cannot_be_built() -> None:
 def test_every_event_of_our_families_in_the_sdk_has_a_meaning() -> None:
     text = Path(sdk.__file__).with_name("_event.py").read_text()
     named = set(re.findall(r'"([a-z_]+(?:\.[a-z_]+)+)"', text))
-    ours = {name for name in named if name.startswith(stripe.OURS)}
-    known = {*stripe.STATUSES, *stripe.RULES, *stripe.IGNORED}
+    ours = {name for name in named if name.startswith(events.OURS)}
+    known = {*events.STATUSES, *events.RULES, *events.IGNORED}
     assert len(ours) > 40
     assert set() == ours - known
     assert set() == known - ours
 
 
-@pytest.mark.parametrize(("kind", "status"), stripe.STATUSES.items())
+@pytest.mark.parametrize(("kind", "status"), events.STATUSES.items())
 def test_an_event_with_one_meaning_moves_the_payment_lane(kind: str, status: str) -> None:
     statement = parse(kind, {})
     assert (Fate.FOLD, "payment", status) == (statement.fate, statement.lane, statement.status)
 
 
-@pytest.mark.parametrize("kind", stripe.IGNORED)
+@pytest.mark.parametrize("kind", events.IGNORED)
 def test_an_event_without_meaning_is_ignored_with_the_reason(kind: str) -> None:
     statement = parse(kind, {})
     assert (Fate.IGNORED, None) == (statement.fate, statement.status)

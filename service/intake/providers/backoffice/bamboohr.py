@@ -73,6 +73,10 @@ PRESET = Preset(
             "That `timestamp` of an employee stays the same when the webhook is sent again is "
             "PARTIAL: confirm in its delivery log."
         ),
+        (
+            "The words of `action` and the other fields are PARTIAL: confirm an employee who is "
+            "new, changed and removed."
+        ),
         "How a form lists the employees is UNVERIFIED: choose JSON.",
     ),
 )

@@ -31,8 +31,9 @@ SETUP = """\
 3. Set `api` to https://api.businesscentral.dynamics.com/v2.0/TENANT/ENVIRONMENT, and put an access
    token that may read these documents behind `token`. Such a token is short-lived: refer
    to a file, and have a job write a fresh one there and reload the service (SIGHUP).
-4. The order number is taken from externalDocumentNumber, else Business Central's own is; set
-   subject.ref to another place.
+4. Say in subject.ref which number names an order: "externalDocumentNumber" where the shop writes
+   its order number there (and no customer a number of their own), "orderNumber || number" for
+   Business Central's. Without it whoever tells both numbers links them, and until then it waits.
 5. Where orders go in several shipments, set statuses = { salesShipment =
    "fulfillment.partially_shipped" }: the order's own fullyShipped then completes it."""
 
@@ -91,19 +92,24 @@ ORDER = Layout(
             },
         ),
     ),
-    ref="externalDocumentNumber || number",
+    # Customers write numbers of their own there, and two may write the same.
+    ref="",
     key=("id", "lastModifiedDateTime", "status", "fullyShipped"),
     when="lastModifiedDateTime",
     zone="UTC",
     aliases={"order:businesscentral": "number"},
-    facts={"erp_number": "number", "customer_number": "customerNumber"},
+    facts={
+        "erp_number": "number",
+        "external_number": "externalDocumentNumber",
+        "customer_number": "customerNumber",
+    },
     amounts=TOTAL,
 )
 
 SHIPMENT = Layout(
     title="Business Central",
     says=(Says("'salesShipment'", {"salesShipment": "fulfillment.shipped"}),),
-    ref="externalDocumentNumber || orderNumber",
+    ref="",
     key=("id", "lastModifiedDateTime"),
     when="lastModifiedDateTime",
     zone="UTC",

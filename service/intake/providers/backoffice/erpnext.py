@@ -24,8 +24,10 @@ SETUP = """\
    first item); of a pick list sales_order (of its first location).
 3. Put the webhook secret behind the reference in `secrets`, and set timezone to the zone of the
    ERPNext server.
-4. The order number is taken from po_no (the customer's order), else it is ERPNext's own; where
-   customers choose po_no freely, set subject.ref to another place."""
+4. Say in subject.ref which number names an order: "po_no" where the shop writes its order number
+   there (and no customer a number of their own), or "against_sales_order || sales_order || (doctype
+   == 'Sales Order' && name)" for ERPNext's. Without it whoever tells both numbers links them, and
+   until then it waits."""
 
 SCHEME = Hmac(
     "X-Frappe-Webhook-Signature",
@@ -56,11 +58,12 @@ SALES_ORDER = Layout(
             },
         ),
     ),
-    ref="po_no || name",
+    # Customers write numbers of their own into po_no, and two may write the same.
+    ref="",
     key=KEY,
     when="modified",
     aliases={"order:erpnext": "name"},
-    facts={"erp_number": "name", "erp_status": "status"},
+    facts={"erp_number": "name", "external_number": "po_no", "erp_status": "status"},
     amounts=TOTAL,
 )
 
@@ -79,7 +82,7 @@ DELIVERY_NOTE = Layout(
             },
         ),
     ),
-    ref="po_no || against_sales_order",
+    ref="",
     key=KEY,
     when="modified",
     # Each note is a part of the order; what comes back is told of the whole.
@@ -100,7 +103,7 @@ PICK_LIST = Layout(
             },
         ),
     ),
-    ref="po_no || `null`",
+    ref="",
     key=KEY,
     when="modified",
     aliases={"order:erpnext": "sales_order"},
@@ -205,5 +208,9 @@ PRESET = Preset(
             "this suits, or set statuses for `return docstatus 1`."
         ),
         "A sales order `Closed` moves nothing: decide in statuses what it means for you.",
+        (
+            "What docstatus tells of delivery notes and pick lists, and the fields po_no, lr_no "
+            "and against_sales_order, are PARTIAL: confirm on one of each."
+        ),
     ),
 )

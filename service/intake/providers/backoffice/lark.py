@@ -9,7 +9,8 @@ Without an Encrypt Key nothing is signed, so it is asked for; the verification t
 then no further proof.
 """
 
-from service.intake.preset import Preset, Proof, declared
+from service.intake.answering import replies
+from service.intake.preset import Manners, Preset, Proof, declared
 from service.intake.reading.layout import Branch, Layout, Says
 from service.intake.verification.sealed import Lark
 
@@ -57,7 +58,7 @@ PRESET = Preset(
     title="Feishu / Lark (飞书)",
     category="back office",
     setup=SETUP,
-    build=declared(SCHEME, LAYOUT),
+    build=declared(SCHEME, LAYOUT, Manners(answer=replies.document({}))),
     scheme=SCHEME.summary,
     identity="event_id (version 2.0) or uuid (1.0)",
     proof=Proof("sdk", "lark-oapi 1.7.5 (PyPI)"),

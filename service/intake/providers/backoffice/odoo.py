@@ -58,7 +58,7 @@ SALES_ORDER = Layout(
     when="write_date",
     zone="UTC",
     aliases={"order:odoo": "name"},
-    facts={"erp_number": "name", "external_number": "client_order_ref"},
+    facts={"erp_number": "name", "external_number": "client_order_ref || `null`"},
     amounts={"amount": Amount("amount_total", "currency")},
 )
 
@@ -92,8 +92,17 @@ TRANSFER = Layout(
     zone="UTC",
     # Each transfer is a part of the order; what comes back is told of the whole.
     parcel="(!return_id && name) || `null`",
-    aliases={"order:odoo": "origin", "tracking": "carrier_tracking_ref"},
-    facts={"transfer": "name", "tracking_number": "carrier_tracking_ref"},
+    # The origin of a return is the name of the transfer it undoes, whose id leads to the order.
+    aliases={
+        "order:odoo": "(!return_id && origin) || `null`",
+        "transfer:odoo": "return_id[0] || return_id || _id",
+        "tracking": "(!return_id && carrier_tracking_ref) || `null`",
+    },
+    # Odoo writes false for what is empty; the number of a return is not the customer's parcel.
+    facts={
+        "transfer": "name",
+        "tracking_number": "(!return_id && carrier_tracking_ref) || `null`",
+    },
 )
 
 INVOICE = Layout(
@@ -116,12 +125,17 @@ INVOICE = Layout(
             },
         ),
     ),
-    ref="name",
+    # All drafts are called `/` until they are posted.
+    ref="(name != '/' && name) || `null`",
     key=(MODEL, "_id", "state", "payment_state", "write_date"),
     when="write_date",
     zone="UTC",
     lifecycle="invoice",
-    facts={"order_number": "invoice_origin", "payment_state": "payment_state"},
+    aliases={"invoice:odoo": "_id"},
+    facts={
+        "order_number": "invoice_origin || `null`",
+        "payment_state": "payment_state || `null`",
+    },
     amounts={"amount": Amount("amount_total", "currency")},
 )
 
@@ -148,7 +162,7 @@ PURCHASE = Layout(
     when="write_date",
     zone="UTC",
     lifecycle="purchase_order",
-    facts={"supplier_number": "partner_ref"},
+    facts={"supplier_number": "partner_ref || `null`"},
     amounts={"amount": Amount("amount_total", "currency")},
 )
 
@@ -198,6 +212,10 @@ PRESET = Preset(
         (
             "A return is told of the whole order, even where only a part came back: confirm that "
             "this suits."
+        ),
+        (
+            "That a return names the transfer it undoes in return_id is UNVERIFIED on a live one: "
+            "confirm that it finds its order."
         ),
         (
             "That orders of several transfers send each of them from the start is UNVERIFIED: "

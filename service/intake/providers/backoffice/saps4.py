@@ -30,8 +30,9 @@ SETUP = """\
    URL. It may test the URL with OPTIONS, which is answered.
 3. Set `api` to the address of the S/4HANA system, and put USER:PASSWORD of a communication user
    that may read API_SALES_ORDER_SRV and API_OUTBOUND_DELIVERY_SRV behind `token`.
-4. The order number is taken from PurchaseOrderByCustomer, else it is SAP's own; where customers
-   choose it freely, set subject.ref to another place."""
+4. Say in subject.ref which number names an order: "d.PurchaseOrderByCustomer" where the shop writes
+   its order number there (and no customer a number of their own), "d.SalesOrder" for SAP's. Without
+   it whoever tells both numbers links them, and until then it waits."""
 
 SCHEME = UrlToken()
 TITLE = "SAP S/4HANA"
@@ -86,8 +87,14 @@ ORDER = Layout(
             },
         ),
     ),
-    ref="d.PurchaseOrderByCustomer || d.SalesOrder",
-    key=("d.SalesOrder", "d.LastChangeDateTime", "d.OverallSDProcessStatus"),
+    # Customers write numbers of their own there, and two may write the same.
+    ref="",
+    key=(
+        "d.SalesOrder",
+        "d.LastChangeDateTime",
+        "d.OverallSDProcessStatus",
+        "d.OverallSDDocumentRejectionSts",
+    ),
     when="d.LastChangeDateTime",
     zone="UTC",
     aliases={"order:saps4": "d.SalesOrder"},
@@ -199,6 +206,14 @@ PRESET = Preset(
         (
             "The services and all words of sales orders and deliveries are UNVERIFIED: confirm on "
             "a live delivery that picking, goods issue and rejection read as they should."
+        ),
+        (
+            "The names of the types and that `data` holds keys are PARTIAL: confirm that a change "
+            "of an order and of a delivery is asked for."
+        ),
+        (
+            "A delivery tells no time of its change, so it only moves an order forward: confirm "
+            "that a goods issue that was reversed is told elsewhere."
         ),
         (
             "Only the first item of a delivery names its sales order here: confirm that a "

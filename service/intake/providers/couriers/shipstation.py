@@ -101,7 +101,9 @@ FULFILLMENTS = Layout(
 )
 
 _HOST = re.compile(r"ssapi\d*\.shipstation\.com", re.ASCII)
-_PATH = re.compile(r"/(?:[A-Za-z0-9_-]+/?)+", re.ASCII)
+_PATH = re.compile(
+    r"/(?:orders|shipments|fulfillments)(?:/[A-Za-z0-9_-]+)*/?", re.ASCII | re.IGNORECASE
+)
 _QUERY = re.compile(r"[!-~]*", re.ASCII)
 
 
@@ -157,6 +159,10 @@ PRESET = Preset(
         (
             "That ssapi.shipstation.com answers for ssapi6 and the like is UNVERIFIED: confirm "
             "that the first look-up succeeds."
+        ),
+        (
+            "What FULFILLMENT_REJECTED means for the order is UNVERIFIED, so that it is unmapped: "
+            "confirm it, then name it in `statuses`."
         ),
     ),
     url_token=True,

@@ -1,8 +1,9 @@
 """UPS Track Alert v2: the activities of parcels in, delivery statements out.
 
 Facts from the UPS-API documentation (Track Alert; read 2026-11): a header we choose the value of,
-payload, times, `descriptionCode`, the answer 200; no retry, no order, no signature. An activity of type
-D may also be a parcel on its way to the door, so that `descriptionCode` decides and never the type.
+payload, times, `descriptionCode`, the answer 200; no retry, no order, no signature. An activity of
+type D may also be a parcel on its way to the door, so that `descriptionCode` decides and never the
+type.
 UPS may also ask a token address of ours for a bearer token; there is none here.
 
 There is no id of an event: tracking number, time, type and code name it.

@@ -54,7 +54,16 @@ LAYOUT = Layout(
         ),
     ),
     ref="`null`",
-    key=("lead.id", "action", CHANGED, "lead.status_id"),
+    # Times are whole seconds, in which a person may change a lead as well as we.
+    key=(
+        "lead.id",
+        "action",
+        CHANGED,
+        "lead.status_id",
+        "lead.modified_user_id",
+        "lead.pipeline_id",
+        "lead.price",
+    ),
     when=CHANGED,
     author="lead.modified_user_id",
     aliases={"deal:amocrm": "lead.id"},
@@ -81,7 +90,7 @@ class Hooks(Reader):
 def build(source: Source) -> Declared:
     field = order_field.named(source)
     place = f"lead.custom_fields[?id=='{field}'].values[0].value | [0]"
-    layout = replace(LAYOUT, ref=place) if field else LAYOUT
+    layout = replace(LAYOUT, ref=place, key=(*LAYOUT.key, place)) if field else LAYOUT
     return Declared(
         SCHEME.guard(source), Hooks.of(layout, source), Manners(answer=replies.text("OK"))
     )
@@ -94,7 +103,7 @@ PRESET = Preset(
     setup=SETUP,
     build=build,
     scheme=SCHEME.summary,
-    identity="the lead, the action, its time of change and its status",
+    identity="the lead, the action, its time and author, its status and content",
     proof=Proof("none", "www.amocrm.ru/developers"),
     doubts=(
         (

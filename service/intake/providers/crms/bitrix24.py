@@ -103,7 +103,15 @@ ANSWERED = Layout(
     title="Bitrix24",
     says=(Says(STAGE, STAGES),),
     ref=f"{ITEM}.{ORDER_NUMBER}",
-    key=(f"{ITEM}.id", f"{ITEM}.entityTypeId", f"{ITEM}.updatedTime", STAGE),
+    # Times are whole seconds, in which a person may change an item as well as we.
+    key=(
+        f"{ITEM}.id",
+        f"{ITEM}.entityTypeId",
+        f"{ITEM}.updatedTime",
+        STAGE,
+        f"{ITEM}.updatedBy",
+        f"to_string({ITEM}.opportunity)",
+    ),
     when=f"{ITEM}.updatedTime",
     # A person who only moved it, or only edited it, must be heard.
     author=f"{ITEM}.updatedBy == {ITEM}.movedBy && {ITEM}.updatedBy",
@@ -129,7 +137,8 @@ MANNERS = Manners(answer=replies.text("OK"), inquire=ask)
 
 def build(source: Source) -> Declared:
     field = order_field.named(source, usual=ORDER_NUMBER)
-    answered = replace(ANSWERED, ref=f"{ITEM}.{field}")
+    place = f"{ITEM}.{field}"
+    answered = replace(ANSWERED, ref=place, key=(*ANSWERED.key, place))
     return Declared(
         SCHEME.guard(source), Pointing.of(POSTED, answered, source, needs="event"), MANNERS
     )
@@ -142,9 +151,13 @@ PRESET = Preset(
     setup=SETUP,
     build=build,
     scheme=SCHEME.summary,
-    identity="each event asks anew; an item by its id, time of change and stage",
+    identity="each event asks anew; an item by its id, time and author of its change, and content",
     proof=Proof("none", "bitrix-tools/b24-rest-docs"),
     doubts=(
+        (
+            "An item is read as it is when asked for, so that what a person changed and we wrote "
+            "over before is not heard: confirm with the list of changed items once a day."
+        ),
         "The stages other than WON are UNVERIFIED: compare with crm.status.list of your portal.",
         (
             "Two deals with the same originId are UNVERIFIED to be refused by Bitrix24: confirm "

@@ -78,7 +78,11 @@ LAYOUT = Layout(
     amounts={"amount": Amount("sObject.Amount || sObject.TotalAmount", "sObject.CurrencyIsoCode")},
 )
 
-_SESSION = re.compile(rb"(<(?:\w+:)?SessionId(?:\s[^<>/]*)?>)[^<]*")
+_OPENED = re.compile(
+    rb"""<(?:[^\s<>/!?:"']+:)?SessionId(?:\s(?:[^<>"']|"[^"]*"|'[^']*')*)?(?<!/)>"""
+)
+_CLOSED = re.compile(rb"</(?:[^\s<>/!?:]+:)?SessionId\s*>")
+MOST_SESSIONS = 8
 
 
 class Messages(Declared):
@@ -88,8 +92,20 @@ class Messages(Declared):
 
     def redact(self, request: RawRequest) -> RawRequest:
         """A session id opens the organisation to whoever reads it."""
-        hidden = _SESSION.sub(rb"\1" + REDACTED.encode(), request.body)
-        return super().redact(replace(request, body=hidden))
+        return super().redact(replace(request, body=_without_session(request.body)))
+
+
+def _without_session(body: bytes) -> bytes:
+    """Hide whatever stands in the element, markup and all; what is never closed is cut off."""
+    kept = b""
+    for _ in range(MOST_SESSIONS):
+        opened = _OPENED.search(body)
+        if opened is None:
+            return kept + body
+        closed = _CLOSED.search(body, opened.end())
+        kept += body[: opened.end()] + REDACTED.encode()
+        body = body[closed.start() :] if closed else b""
+    return kept
 
 
 def build(source: Source) -> Declared:
@@ -121,7 +137,8 @@ PRESET = Preset(
         (
             "A message carries the record as it is when sent: confirm that what must be told of "
             "each "
-            "step (an order confirmed and cancelled within a minute) is told elsewhere too."
+            "step (an order confirmed and cancelled within a minute, or an edit of a person that "
+            "we wrote over before the message left) is told elsewhere too."
         ),
     ),
     url_token=True,

@@ -73,7 +73,8 @@ ANSWERED = Layout(
     items="data",
     says=(Says(STAGE, STAGES),),
     ref=ORDER_NUMBER,
-    key=("id", "Modified_Time", STAGE),
+    # Times are whole seconds, in which a person may change a record as well as we.
+    key=("id", "Modified_Time", STAGE, "Modified_By.id", "to_string(Amount || Grand_Total)"),
     when="Modified_Time",
     author="Modified_By.id",
     aliases={"record:zoho": "id"},
@@ -97,7 +98,8 @@ MANNERS = Manners(answer=replies.text("OK"), inquire=ask)
 
 
 def build(source: Source) -> Declared:
-    answered = replace(ANSWERED, ref=order_field.named(source, usual=ORDER_NUMBER))
+    field = order_field.named(source, usual=ORDER_NUMBER)
+    answered = replace(ANSWERED, ref=field, key=(*ANSWERED.key, field))
     return Declared(SCHEME.guard(source), Pointing.of(POSTED, answered, source), MANNERS)
 
 
@@ -108,9 +110,13 @@ PRESET = Preset(
     setup=SETUP,
     build=build,
     scheme=SCHEME.summary,
-    identity="each notification asks anew; a record by its id, time of change and stage",
+    identity="each notification asks anew; a record by id, time and author of its change, content",
     proof=Proof("none", "zoho.com/crm/developer"),
     doubts=(
+        (
+            "A record is read as it is when asked for, so that what a person changed and we wrote "
+            "over before is not heard: confirm by comparing records once a day."
+        ),
         (
             "Where token, module, ids and operation stand in a notification is UNVERIFIED: confirm"
             " on "

@@ -128,7 +128,10 @@ AT_ONCE: dict[str, Told] = {
     "CAPTURE_FAILED": "payment.chargeback",
 }
 CAPTURE, FAILED = "CAPTURE", "CAPTURE_FAILED"
-AGAIN = "(contains(reason, 'ecaptured') && join(':', [success, 'again'])) || success"
+AGAIN = (
+    "(contains(to_string(reason), 'ecaptured') && join(':', [to_string(success), 'again']))"
+    " || success"
+)
 """Adyen may repeat a capture that failed, under the same PSP reference."""
 
 OUTCOME = ("eventCode", "success")
@@ -232,8 +235,8 @@ class Notifications:
 
 def _taking_back(said: Statement, source: str) -> Statement:
     """Let a capture that failed take back the one that went well, which has its PSP reference."""
-    named, code, _ = said.dedupe_key.rpartition(f":{FAILED}:")
-    if said.code != FAILED or said.fate is not Fate.FOLD or not code:
+    named, found, _ = said.dedupe_key.rpartition(f":{FAILED}:")
+    if said.code != FAILED or said.fate is not Fate.FOLD or not found:
         return said
     taken = Revocation(source, f"{named}:{CAPTURE}:true")
     return replace(said, dedupe_key=f"{taken.dedupe_key}:revoked", revokes=taken)
@@ -270,6 +273,14 @@ PRESET = Preset(
     identity="PSP reference, event code and success",
     proof=Proof("sdk", "Adyen 16.0.0 (PyPI)"),
     doubts=(
+        (
+            "Times and additionalData are not signed, and of CANCEL_OR_REFUND additionalData says "
+            "which of the two it was: set allow_from, and compare such events with Adyen."
+        ),
+        (
+            "That Adyen counts IDR without decimals is UNVERIFIED: confirm the amount of a payment "
+            "in rupiah."
+        ),
         (
             "The list of event codes is UNVERIFIED to be complete: confirm that none of your "
             "live events ends as unmapped."

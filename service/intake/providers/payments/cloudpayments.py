@@ -64,7 +64,7 @@ LAYOUT = Layout(
         Says(
             "tail",
             {
-                "pay": Branch(SIGNED, TOLD),
+                "pay": Branch("Status", STATES),
                 "confirm": Branch(SIGNED, TOLD, absent="payment.paid"),
                 "fail": Branch(SIGNED, TOLD, absent="payment.failed"),
                 # The sums of refunds tell whether all of it went back.
@@ -127,6 +127,10 @@ PRESET = Preset(
     identity="the transaction and the kind of notification",
     proof=Proof("foreign", "cloudpayments 6.0.1 (npm, community)"),
     doubts=(
+        (
+            "The signature is PARTIAL (third parties agree): confirm on a live delivery that it "
+            "is taken."
+        ),
         (
             "Which header is over the decoded body is UNVERIFIED, so either is taken: confirm on a "
             "live delivery that one of them matches."

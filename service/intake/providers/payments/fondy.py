@@ -17,15 +17,19 @@ from collections.abc import Mapping
 import orjson
 
 from service.intake.answering import replies
-from service.intake.preset import Manners, Preset, Proof, declared
+from service.intake.preset import Declared, Manners, Preset, Proof
+from service.intake.provider import Provider
 from service.intake.reading import mapping
 from service.intake.reading.layout import Branch, Layout, MoneyAt, Says
 from service.intake.reading.mapping import Unreadable
 from service.intake.reading.money import Amount
 from service.intake.reading.paths import JSON
+from service.intake.reading.reader import Reader
+from service.intake.reading.reversals import Reversals
 from service.intake.verification import hashes
 from service.intake.verification.hashes import Fields
 from service.intake.verification.wrapped import FormOrJson, Wrapped, enclosed, form_or_json
+from service.settings import Source
 
 SETUP = """\
 1. Send your order number as order_id, and this source's URL as server_callback_url, with each
@@ -137,19 +141,32 @@ LAYOUT = Layout(
     ),
 )
 
+MANNERS = Manners(answer=replies.text("OK"))
+
+
+def build(source: Source) -> Provider:
+    reader = Reversals(Reader.of(LAYOUT, source), {"reversed"} - source.statuses.keys())
+    return Declared(SCHEME.guard(source), reader, MANNERS)
+
+
 PRESET = Preset(
     name="fondy",
     title="Fondy (Cloudipsp)",
     category="payments",
     setup=SETUP,
-    build=declared(SCHEME, LAYOUT, Manners(answer=replies.text("OK"))),
+    build=build,
     scheme=AS_JSON.summary,
     identity="payment, status and amounts",
     proof=Proof("sdk", "cloudipsp 1.0.4 (PyPI)"),
     doubts=(
         (
             "All statuses but approved are UNVERIFIED: confirm on a refund that it comes as "
-            "reversed, with the sum of refunds as reversal_amount."
+            "reversed, with the sum of refunds as reversal_amount, and on a hold that is let go "
+            "that it is reversed too and shows as cancelled."
+        ),
+        (
+            "There is no time to rely on: after a failed try, a second one that is only held "
+            "shows as failed until it is taken. Confirm that nobody acts on `failed` before."
         ),
         (
             "The names of fields are not signed, only their order is: confirm that merchant_id, "

@@ -6,11 +6,20 @@ signature is answered 498; read 2026-11. UNVERIFIED: time-outs, the count of ret
 an event carries the metadata of its resource.
 
 An event names no order and no amount, only GoCardless's ids; each event of a batch is one of ours.
+Since no amounts tell what is left when a refund fails, that takes back what was said of this one;
+so the events of refunds are named by the refund.
 """
 
-from service.intake.preset import Manners, Preset, Proof, declared
-from service.intake.reading.layout import Layout, MoneyAt, Says
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from service.domain.events import Fate, Revocation, Statement
+from service.intake.preset import Declared, Manners, Preset, Proof
+from service.intake.provider import RawRequest
+from service.intake.reading.layout import Layout, Says
+from service.intake.reading.reader import Reader
 from service.intake.verification.hmacs import Hmac
+from service.settings import Source
 
 SETUP = """\
 1. In the GoCardless Dashboard under Developers, Webhooks, add an endpoint with this source's URL.
@@ -66,21 +75,52 @@ LAYOUT = Layout(
         "refund_id": "links.refund",
         "mandate_id": "links.mandate",
     },
-    money=(
-        MoneyAt(
-            "refunded", "'0'", "", "links.refund", when=("refunds.failed", "refunds.funds_returned")
-        ),
-    ),
 )
+
+GIVEN = ("refunds.paid", "refunds.refund_settled")
+UNDONE = ("refunds.failed", "refunds.funds_returned")
+MAX_REFUND = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Reads batches, and lets a refund that fails take back that it was made."""
+
+    reader: Reader
+    source: str
+
+    def read(self, request: RawRequest) -> Sequence[Statement]:
+        return [each for said in self.reader.read(request) for each in self._named(said)]
+
+    def _named(self, said: Statement) -> Iterator[Statement]:
+        refund = said.attributes.get("refund_id")
+        known = isinstance(refund, str) and len(refund.encode()) <= MAX_REFUND
+        if not known or said.fate is not Fate.FOLD or said.code not in GIVEN + UNDONE:
+            yield said
+        elif said.code in GIVEN:
+            yield replace(said, dedupe_key=f"{said.code}:{refund}")
+        else:
+            for code in GIVEN:
+                taken = Revocation(self.source, f"{code}:{refund}")
+                yield replace(said, dedupe_key=f"{taken.dedupe_key}:revoked", revokes=taken)
+
+
+MANNERS = Manners(refusal=REFUSED)
+
+
+def build(source: Source) -> Declared:
+    reader = Events(Reader.of(LAYOUT, source), source.name)
+    return Declared(SCHEME.guard(source), reader, MANNERS)
+
 
 PRESET = Preset(
     name="gocardless",
     title="GoCardless",
     category="payments",
     setup=SETUP,
-    build=declared(SCHEME, LAYOUT, Manners(refusal=REFUSED)),
+    build=build,
     scheme=SCHEME.summary,
-    identity="the id of each event of the batch",
+    identity="the id of each event of the batch; of a refund, its own and what became of it",
     proof=Proof("sdk", "gocardless_pro 3.22.0 (PyPI)"),
     doubts=(
         (
@@ -92,8 +132,8 @@ PRESET = Preset(
             "confirm on a live refund; without it the event waits for a name that never comes."
         ),
         (
-            "Events carry no amounts: confirm in GoCardless whether a refund was the whole one, "
-            "and, of several refunds, what is left when one fails; the order then counts as paid."
+            "Events carry no amounts, so every refund counts as a part: confirm in GoCardless "
+            "whether it was all of it."
         ),
     ),
 )

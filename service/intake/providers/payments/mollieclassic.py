@@ -8,9 +8,9 @@ The body never says what happened, so the worker asks `GET /v2/payments/{id}` wi
 answer is read here as well. The same id comes again for every change.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from service.domain.events import Lookup, Statement
 from service.intake.answering import replies
@@ -107,8 +107,12 @@ class Payments:
         return self.posted.read(request)
 
 
-def ask(lookup: Lookup) -> Inquiry:
-    return Inquiry(f"/v2/payments/{quote(lookup.object_id, safe='')}")
+_PAYMENT = re.compile(r"tr_[\w-]{1,64}", re.ASCII)
+
+
+def ask(lookup: Lookup) -> Inquiry | None:
+    known = _PAYMENT.fullmatch(lookup.object_id)
+    return Inquiry(f"/v2/payments/{lookup.object_id}") if known else None
 
 
 # Mollie insists on 200.

@@ -13,13 +13,16 @@ import orjson
 
 from service.intake.answering import replies
 from service.intake.answering.handshakes import READING
-from service.intake.preset import Manners, Preset, Proof, declared
-from service.intake.provider import RawRequest, Reply
+from service.intake.preset import Declared, Manners, Preset, Proof
+from service.intake.provider import Provider, RawRequest, Reply
 from service.intake.reading.layout import Branch, Layout, MoneyAt, Says
 from service.intake.reading.money import Amount
+from service.intake.reading.reader import Reader
+from service.intake.reading.reversals import Reversals
 from service.intake.verification import material
 from service.intake.verification.material import Key, NoKey
 from service.intake.verification.publickeys import PublicKey
+from service.settings import Source
 
 SETUP = """\
 1. Send your order number as merchantPaymInfo.reference, and this source's URL as webHookUrl, with
@@ -114,12 +117,20 @@ LAYOUT = Layout(
     ),
 )
 
+MANNERS = Manners(answer=replies.text("OK"), greet=greet)
+
+
+def build(source: Source) -> Provider:
+    reader = Reversals(Reader.of(LAYOUT, source), {"reversed"} - source.statuses.keys())
+    return Declared(SCHEME.guard(source), reader, MANNERS)
+
+
 PRESET = Preset(
     name="monobank",
     title="Monobank (plata by mono)",
     category="payments",
     setup=SETUP,
-    build=declared(SCHEME, LAYOUT, Manners(answer=replies.text("OK"), greet=greet)),
+    build=build,
     scheme=SCHEME.summary,
     identity="invoice, status and time of change",
     proof=Proof("foreign", "aiomonobnk 0.5.5 (PyPI)"),
@@ -130,8 +141,8 @@ PRESET = Preset(
             "confirm on a live delivery that it is taken."
         ),
         (
-            "A hold that is given back is told as `reversed`, as a refund is, and shows as "
-            "refunded: confirm whether anything in it tells the two apart."
+            "A hold that is given back is told as `reversed`, as a refund is; what was told before "
+            "tells the two apart here. Confirm that a hold that is released shows as cancelled."
         ),
         "Whether a partial refund comes as `success` or `reversed` is UNVERIFIED; both are read.",
     ),

@@ -133,6 +133,11 @@ PRESET = Preset(
     ),
     doubts=(
         (
+            "Of the body only a CRC-32 is signed: whoever has one signed request can make another "
+            "body fit it until its time is too old. Keep tolerance short, recorded requests from "
+            "others, and compare large sums with PayPal."
+        ),
+        (
             "Whether the time of transmission is that of the attempt is UNVERIFIED: confirm on a "
             "delivery that PayPal sends again hours later; if it is refused as stale, raise "
             "tolerance."

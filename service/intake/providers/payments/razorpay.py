@@ -142,6 +142,10 @@ PRESET = Preset(
     proof=Proof("sdk", "razorpay 2.0.1 (PyPI)"),
     doubts=(
         (
+            "The event's id stands in a header that is not signed: whoever has one signed request "
+            "may post it again under another, which repeats what it said and nothing else."
+        ),
+        (
             "Decimal places of currencies with none or three are UNVERIFIED: confirm the amount "
             "of a payment in yen or in Kuwaiti dinars."
         ),

@@ -188,6 +188,10 @@ PRESET = Preset(
     proof=Proof("sdk", "squareup 46.0.0 (PyPI)"),
     doubts=(
         (
+            "payment.updated may repeat COMPLETED at any later time, which puts a disputed "
+            "payment back to paid: confirm on a dispute that none comes before its end."
+        ),
+        (
             "The words REJECTED and FAILED of a refund are UNVERIFIED: confirm on a refund that "
             "fails that its event carries one of them."
         ),

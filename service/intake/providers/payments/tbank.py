@@ -103,6 +103,14 @@ PRESET = Preset(
             "What Amount means in PARTIAL_REFUNDED is UNVERIFIED, so the refunded sum is not kept: "
             "confirm whether it is the refund, the sum of refunds or the rest."
         ),
-        "The token covers neither the names of fields nor DATA and Receipt: set allow_from.",
+        (
+            "There is no time in it: after a failed try, a second one shows as failed until it is "
+            "confirmed. For payments in two steps, confirm that nobody acts on `failed`."
+        ),
+        (
+            "The token joins values without anything between them and covers neither the names of "
+            "fields nor DATA and Receipt: whoever has one notification can move its digits from "
+            "one field to the next. Set allow_from, and keep recorded requests from others."
+        ),
     ),
 )

@@ -22,6 +22,7 @@ from service.intake.reading.mapping import Unreadable
 from service.intake.reading.money import Amount
 from service.intake.reading.paths import JSON
 from service.intake.reading.reader import Reader
+from service.intake.reading.reversals import Reversals
 from service.intake.verification import hashes, keyring
 from service.intake.verification.hashes import Fields
 from service.settings import Source
@@ -151,7 +152,9 @@ def _is(expected: str, given: bytes) -> bool:
 
 def build(source: Source) -> Provider:
     secrets = keyring.plain(source, SCHEME.what)
-    return Accepting(SCHEME.guard(source), Reader.of(LAYOUT, source), secrets=secrets)
+    # A payment that is voided was only held, or was taken on the same day.
+    reader = Reversals(Reader.of(LAYOUT, source), {"Voided"} - source.statuses.keys())
+    return Accepting(SCHEME.guard(source), reader, secrets=secrets)
 
 
 PRESET = Preset(
@@ -164,6 +167,14 @@ PRESET = Preset(
     identity="order, status and amounts; but for payments, the time of processing too",
     proof=Proof("foreign", "pywayforpay 0.2.1 (PyPI)"),
     doubts=(
+        (
+            "The signature is PARTIAL (two unofficial packages agree): confirm on a live callback "
+            "that it is taken."
+        ),
+        (
+            "Whether a payment that was taken may be Voided is UNVERIFIED; it then shows as "
+            "refunded, a held one as cancelled: confirm by giving one back on the same day."
+        ),
         (
             "Only eight fields are signed; refundAmount and the times are not, and customers hold "
             "signed fields: set allow_from if WayForPay tells you its addresses."

@@ -92,6 +92,11 @@ PRESET = Preset(
     proof=Proof("vector", "wechatpay-go, notify_test.go; and wechatpayv3 2.0.4 (PyPI)"),
     doubts=(
         (
+            "The tolerance of five minutes, and that a notification sent again is signed anew, "
+            "are UNVERIFIED: confirm on one that comes again hours later; if it is refused as "
+            "stale, raise tolerance."
+        ),
+        (
             "REFUND.ABNORMAL (the money could not be given back) is only kept as refund_status: "
             "confirm that somebody watches it, as the payment stays as it was."
         ),

@@ -98,6 +98,11 @@ PRESET = Preset(
             "can say that an order is paid."
         ),
         (
+            "A cancelled payment carries no time of that: where a second payment of the order is "
+            "only authorized by then, it shows as failed or cancelled until it is captured. "
+            "Confirm that nobody acts on that."
+        ),
+        (
             "The networks are those of the SDK of 2026-11: confirm them against YooKassa's page "
             "when requests are refused."
         ),

@@ -85,6 +85,10 @@ PRESET = Preset(
     identity="the body",
     proof=Proof("none", "developer.adobe.com"),
     doubts=(
+        (
+            "Each save of an order in processing says paid anew, which puts one that was charged "
+            "back to paid: confirm that another source tells of chargebacks last."
+        ),
         "The states of an order are UNVERIFIED to be all: an unknown one is a dead letter.",
         "The fields of credit memos and shipments are UNVERIFIED: confirm on a live delivery.",
         (

@@ -39,7 +39,10 @@ SETUP = """\
 5. Notifications of Amazon's selling partner API (SQS or EventBridge only) get here by an
    EventBridge rule with the topic as its target: occurred_at = "detail.EventTime", subject.ref =
    "detail.Payload.OrderChangeNotification.AmazonOrderId", status =
-   "detail.Payload.OrderChangeNotification.Summary.OrderStatus"."""
+   "detail.Payload.OrderChangeNotification.Summary.OrderStatus", and in `statuses`: Pending =
+   "payment.awaiting_payment", PendingAvailability = "order.new", Unshipped and InvoiceUnconfirmed
+   = "payment.paid", PartiallyShipped = "fulfillment.partially_shipped", Shipped =
+   "fulfillment.shipped", Canceled and Unfulfillable = "order.cancelled"."""
 
 SCHEME = Sns()
 ID, STAMP = "x-amz-sns-message-id", "x-amz-sns-timestamp"
@@ -60,7 +63,7 @@ class Messages:
         if kind != "Notification":
             return (_control(kind, key),)
         inner = unwrapped(request, key, message, stamp=note.get("Timestamp"))
-        return tuple(_rekeyed(said, inner, request) for said in self.inner.read(inner))
+        return tuple(_rekeyed(said, inner, request, key) for said in self.inner.read(inner))
 
 
 def _parts(note: Object) -> tuple[str, str, str]:
@@ -79,9 +82,13 @@ def unwrapped(request: RawRequest, key: str, message: str, *, stamp: JSON) -> Ra
     return replace(request, headers=(*others, *signed), body=body)
 
 
-def _rekeyed(said: Statement, inner: RawRequest, request: RawRequest) -> Statement:
-    """Tell equal messages apart, that have no id of their own, by their envelopes."""
-    mine, whole = keys.body_key(inner.body), keys.body_key(request.body)
+def _rekeyed(said: Statement, inner: RawRequest, request: RawRequest, key: str) -> Statement:
+    """Tell equal messages apart, that have no id of their own, by their envelopes.
+
+    Of an envelope only its fields are signed: spaces must not make another event of it.
+    """
+    known = request.body if said.fate is Fate.UNREADABLE else key.encode("utf-8", "surrogatepass")
+    mine, whole = keys.body_key(inner.body), keys.body_key(known)
     return replace(said, dedupe_key=said.dedupe_key.replace(mine, whole))
 
 

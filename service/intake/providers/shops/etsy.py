@@ -78,6 +78,10 @@ PRESET = Preset(
     proof=Proof("foreign", "standardwebhooks 1.1.0 (PyPI), as third parties verify Etsy"),
     doubts=(
         (
+            "No event carries its own time, so an order only moves forward: confirm that one that "
+            "is paid after it was cancelled is looked at by a person."
+        ),
+        (
             "The formula of the signature is UNVERIFIED by Etsy itself: confirm on a live "
             "delivery before you rely on it."
         ),

@@ -2,10 +2,12 @@
 
 Facts from the official SDK (npm @saleor/app-sdk 1.15.0) and the documentation (saleor-docs
 @b2b6c65; read 2026-11): the detached signature over the bytes as they are, the key set, the names
-of events, five tries. UNVERIFIED: whether any header names a delivery, and `issuedAt` as the time
-of the event. The payload is whatever the query asks for; SETUP has the query that is read here.
+of events, five tries, the statuses of an order. UNVERIFIED: whether any header names a delivery,
+and `issuedAt` as the time of the event. The payload is whatever the query asks for; SETUP has the
+query that is read here.
 
-The event's name stands in a header that is not signed. A cancelled fulfilment takes back what was
+The event's name stands in a header that is not signed; where the query asks for `__typename`, which
+is, the two must agree. A cancelled fulfilment takes back what was
 told of it before, so those events are named by the fulfilment and not by their bytes.
 """
 
@@ -18,6 +20,7 @@ from service.domain.errors import ConfigurationError
 from service.domain.events import Fate, Revocation, Statement
 from service.intake.preset import Declared, Preset, Proof
 from service.intake.provider import Forged, RawRequest
+from service.intake.reading import mapping
 from service.intake.reading.layout import Branch, Layout, MoneyAt, Says, Told
 from service.intake.reading.money import Amount
 from service.intake.reading.paths import JSON
@@ -34,10 +37,10 @@ SETUP = """\
 2. In Saleor add an app with a webhook to this source's URL, without a secret key, for the
    asynchronous events ORDER_CREATED, ORDER_CONFIRMED, ORDER_FULLY_PAID, ORDER_REFUNDED,
    ORDER_FULLY_REFUNDED, ORDER_CANCELLED, ORDER_EXPIRED, ORDER_FULFILLED and FULFILLMENT_*.
-3. Its subscription query: { event { issuedAt ... on OrderCreated { order { ...O } } } } and so on
-   for each event, with the fields of an order (O): id number chargeStatus total { gross { amount
-   currency } } totalCharged { amount currency } totalRefunded { amount currency }; for those of
-   fulfilments also fulfillment { id trackingNumber }.
+3. Its subscription query: { event { __typename issuedAt ... on OrderCreated { order { ...O } } } }
+   and so on for each event, with the fields of an order (O): id number status chargeStatus total {
+   gross { amount currency } } totalCharged { amount currency } totalRefunded { amount currency };
+   for those of fulfilments also fulfillment { id trackingNumber }.
 4. A webhook with a secret key (deprecated) signs by it: put that key in `secrets`.
 5. Saleor does not come back after a 4xx: check `orderhook sources refused` after the first one."""
 
@@ -72,6 +75,12 @@ APPROVED = "FULFILLMENT_APPROVED"
 TRACKED = "FULFILLMENT_TRACKING_NUMBER_UPDATED"
 CANCELLED = "FULFILLMENT_CANCELED"
 
+# Where the order says that more is to come, one fulfilment that left is not all of it.
+SENT = Branch(
+    "(order.status == 'PARTIALLY_FULFILLED' && 'partly') || 'wholly'",
+    {"partly": "fulfillment.partially_shipped", "wholly": "fulfillment.shipped"},
+)
+
 EVENTS: Mapping[str, Told] = {
     "ORDER_CREATED": "order.new",
     "ORDER_CONFIRMED": "order.confirmed",
@@ -94,8 +103,8 @@ EVENTS: Mapping[str, Told] = {
     "ORDER_UPDATED": "facts",
     "ORDER_METADATA_UPDATED": "ignore: metadata is no status",
     CREATED: "fulfillment.packed",
-    APPROVED: "fulfillment.shipped",
-    TRACKED: "fulfillment.shipped",
+    APPROVED: SENT,
+    TRACKED: SENT,
     CANCELLED: "facts",
     "FULFILLMENT_METADATA_UPDATED": "ignore: metadata is no status",
 }
@@ -128,8 +137,10 @@ class Events(Reader):
         return named or super()._key(item)
 
     def _read(self, view: JSON, request: RawRequest, number: int | None) -> Sequence[Statement]:
-        said = super()._read(view, request, number)
         event = (request.header("saleor-event") or "").upper()
+        if isinstance(view, dict) and not _agrees(view.get(SIGNED_NAME), event):
+            return (mapping.unreadable(request, OTHERWISE, item=number),)
+        said = super()._read(view, request, number)
         if not isinstance(view, dict) or event != CANCELLED or said[0].fate not in TOLD:
             return said
         item = Item(view, request, number, self.places)
@@ -141,7 +152,14 @@ class Events(Reader):
 
 
 TOLD = (Fate.FOLD, Fate.IGNORED)
+SIGNED_NAME = "__typename"
+OTHERWISE = "The header Saleor-Event names another event than the signed body does."
 NAMELESS = "It takes a fulfilment back, but does not say which: let the query ask for its id."
+
+
+def _agrees(signed: JSON, event: str) -> bool:
+    """Compare `OrderFullyPaid` with `ORDER_FULLY_PAID`; a body without a name agrees with any."""
+    return not isinstance(signed, str) or signed.upper() == event.replace("_", "")
 
 
 def _taking(said: Statement, taken: Revocation) -> Statement:
@@ -197,12 +215,20 @@ PRESET = Preset(
     proof=Proof("sdk", "@saleor/app-sdk 1.15.0 (npm)"),
     doubts=(
         (
+            "The event's name stands in a header that is not signed: let the query ask for "
+            "__typename, or whoever has one signed webhook may post it again as another event."
+        ),
+        (
             "Whether a header names a delivery is UNVERIFIED, so the body names the event: "
             "confirm that the query asks for issuedAt, or equal events are taken for one."
         ),
         (
             "`issuedAt` as the time of the event is UNVERIFIED: confirm on a delivery that was "
             "tried again."
+        ),
+        (
+            "That an order is PARTIALLY_FULFILLED by the time its fulfilment is told is "
+            "UNVERIFIED: confirm on an order that is sent in two parts."
         ),
         (
             "That trackingNumber of a cancelled fulfilment is the last one told is UNVERIFIED: "

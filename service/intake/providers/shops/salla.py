@@ -10,7 +10,6 @@ The header X-Salla-Security-Strategy only says what was used; the configuration 
 
 import re
 from dataclasses import replace
-from datetime import datetime
 
 from service.domain.errors import ConfigurationError
 from service.intake.preset import Declared, Preset, Proof
@@ -110,7 +109,14 @@ LAYOUT = Layout(
     amounts={"amount": Amount("data.amounts.total.amount", "data.amounts.total.currency")},
 )
 
-_SPOKEN = re.compile(r"[A-Za-z]{3} ([A-Za-z]{3} \d\d \d{4} \d\d:\d\d:\d\d GMT[+-]\d{4})", re.ASCII)
+_SPOKEN = re.compile(
+    r"[A-Za-z]{3} ([A-Za-z]{3}) (\d\d) (\d{4}) (\d\d:\d\d:\d\d) GMT([+-]\d\d)([0-5]\d)", re.ASCII
+)
+_SHORT = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+MONTHS = {name: f"{number:02}" for number, name in enumerate(_SHORT, 1)}
 
 
 class Events(Reader):
@@ -120,18 +126,18 @@ class Events(Reader):
 
     def happening(self, item: Item) -> Happening:
         event = super().happening(item)
-        return replace(event, when=moment(event.when))
+        event.when = moment(event.when)
+        return event
 
 
 def moment(value: JSON) -> JSON:
     """Write a time as `Wed Oct 13 2021 07:53:00 GMT+0300` as others write it; else as it is."""
     found = _SPOKEN.match(value) if isinstance(value, str) else None
-    try:
-        return (
-            datetime.strptime(found[1], "%b %d %Y %H:%M:%S GMT%z").isoformat() if found else value
-        )
-    except ValueError:
+    if found is None:
         return value
+    name, day, year, clock, hours, minutes = found.groups()
+    month = MONTHS.get(name.title())
+    return f"{year}-{month}-{day}T{clock}{hours}:{minutes}" if month else value
 
 
 def build(source: Source) -> Declared:

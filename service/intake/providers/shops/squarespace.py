@@ -38,22 +38,38 @@ POSTED = Layout(
     lookup=("order", "data.orderId"),
 )
 
+WENT_BACK = "to_number(refundedTotal.value) > `0`"
+
 ANSWERED = Layout(
     title="Squarespace",
     says=(
         Says(
-            "fulfillmentStatus",
+            f"(fulfillmentStatus == 'PENDING' && {WENT_BACK} && 'REFUNDED') || fulfillmentStatus",
             {
                 # Only what is paid becomes an order.
                 "PENDING": "payment.paid",
+                "REFUNDED": "facts",
                 "FULFILLED": "fulfillment.shipped",
                 "CANCELED": "order.cancelled",
+            },
+            called="fulfillmentStatus",
+        ),
+        Says(
+            f"({WENT_BACK} && 'refunded') || 'kept'",
+            {
+                # The sums tell the law whether that was all of it.
+                "refunded": "payment.partially_refunded",
+                "kept": "ignore: nothing was given back",
             },
         ),
     ),
     ref="orderNumber",
     key=("id", "modifiedOn", "fulfillmentStatus", "refundedTotal.value"),
-    when="modifiedOn || createdOn",
+    # Told again at each change, being paid must not take a chargeback back.
+    when=(
+        f"(fulfillmentStatus == 'PENDING' && !({WENT_BACK}) && createdOn)"
+        " || modifiedOn || createdOn"
+    ),
     aliases={"order:squarespace": "id"},
     facts={"squarespace_order_id": "id", "test": "testmode"},
     amounts={"amount": Amount("grandTotal.value", "grandTotal.currency")},

@@ -64,7 +64,7 @@ UPDATED = Branch(
     order("status"),
     {
         "INITIALIZED": "order.new",
-        "PENDING": "order.new",
+        "PENDING": "payment.awaiting_payment",
         "APPROVED": "order.confirmed",
         "CANCELED": "order.cancelled",
         "REJECTED": "order.cancelled",

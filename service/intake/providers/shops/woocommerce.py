@@ -11,7 +11,7 @@ always read from the body; the topic only tells whether the order is new.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from service.domain import keys
 from service.domain.events import Alias, Money, Statement
@@ -98,12 +98,16 @@ class Orders:
             topic = _topic(request)
         except Unreadable as why:
             return (mapping.unreadable(request, str(why)),)
-        happening = _happening(body, request, topic)
-        said = meanings(topic, body)
-        return tuple(
-            self.telling.state(each.meaning, _part(happening, place, each.when), request)
-            for place, each in enumerate(said)
-        )
+        event = _happening(body, request, topic)
+        key, said = event.key, meanings(topic, body)
+        statements: list[Statement] = []
+        for place, each in enumerate(said):
+            if place:
+                # Money is told once, however many things one webhook says.
+                event.key, event.money, event.first = f"{key}:{place}", (), False
+            event.when = each.when
+            statements.append(self.telling.state(each.meaning, event, request))
+        return statements
 
 
 def build(source: Source) -> Declared:
@@ -124,7 +128,7 @@ def _topic(request: RawRequest) -> str:
     return topic
 
 
-def _happening(body: Object, request: RawRequest, topic: str) -> Happening:
+def _happening(body: dict[str, JSON], request: RawRequest, topic: str) -> Happening:
     """Name an event by webhook, topic and content; the delivery's own id is not unique."""
     webhook = mapping.name(request.header(WEBHOOK)) or ""
     digest = keys.body_key(request.body)
@@ -137,21 +141,13 @@ def _happening(body: Object, request: RawRequest, topic: str) -> Happening:
     return Happening(
         key=mapping.name(whole) or digest,
         code=code or topic,
-        subject=dict(body),
+        subject=body,
         facts=FACTS,
-        told=dict(body),
+        told=body,
         more={label: value for label, value in amounts.items() if value},
         aliases=(Alias("order:woocommerce", number),) if number else (),
         money=_refunds(body, currency),
     )
-
-
-def _part(happening: Happening, place: int, when: JSON) -> Happening:
-    if not place:
-        return replace(happening, when=when)
-    # Money is told once, however many things one webhook says.
-    key = f"{happening.key}:{place}"
-    return replace(happening, key=key, when=when, money=(), first=False)
 
 
 def meanings(topic: str, body: Object) -> Sequence[Said]:
@@ -162,7 +158,7 @@ def meanings(topic: str, body: Object) -> Sequence[Said]:
         return [_other(topic)]
     changed = utc(body.get("date_modified_gmt"))
     said = [Said(each, _time(each, body, changed)) for each in _status(body)]
-    if topic == CREATED:
+    if topic == CREATED and mapping.name(body.get("status")) not in UNPLACED:
         said.append(Said(Meaning("order.new"), utc(body.get("date_created_gmt")) or changed))
     return said
 

@@ -27,12 +27,13 @@ STATUSES: Mapping[str, str] = {
     "IN_TRANSIT": "delivery.in_transit",
     "OUT_FOR_DELIVERY": "delivery.out_for_delivery",
     "COMPLETED": "delivery.delivered",
-    "CANCELED": "fulfillment.cancelled",
+    "CANCELED": "ignore: a shipment was cancelled and may be made anew; the order goes on",
     "TRACKING_FAILED": "ignore: the truck cannot be followed, which is no word about the goods",
 }
 
 IDENTIFIERS = "(root.shipment.shipmentIdentifiers || root.shipment.identifiers)"
 SHIPMENT = f"root.shipment.id || {IDENTIFIERS}[0].value"
+PRO = f"{IDENTIFIERS}[?type == 'PRO'].value | [0]"
 
 LAYOUT = Layout(
     title="project44",
@@ -42,10 +43,12 @@ LAYOUT = Layout(
     key=(SHIPMENT, "statusCode", "timestamp"),
     when="timestamp",
     zone="UTC",
+    # An order may go in several shipments; the first one that arrives is not the whole.
+    parcel=f"({PRO}) || root.shipment.id",
     reason="statusReason.code",
     aliases={
         "shipment:project44": "root.shipment.id",
-        "tracking": f"{IDENTIFIERS}[?type == 'PRO'].value | [0]",
+        "tracking": PRO,
         "bol:project44": f"{IDENTIFIERS}[?type == 'BILL_OF_LADING'].value | [0]",
     },
     facts={"place": "address.city"},
@@ -66,12 +69,12 @@ PRESET = Preset(
             "unmapped until you add them to `statuses`."
         ),
         (
-            "The shape of a push (shipment, statusUpdates with statusCode and timestamp) is "
-            "PARTIAL: confirm one push for each mode of transport you use."
+            "The shape of a push (shipment, statusUpdates with statusCode, timestamp, statusReason "
+            "and address) is PARTIAL: confirm one push for each mode of transport you use."
         ),
         (
             "Whether CANCELED is about the shipment or the whole order is UNVERIFIED: confirm, "
-            "and set statuses.CANCELED to ignore where an order may be shipped anew."
+            "and set statuses.CANCELED to fulfillment.cancelled where it ends the order."
         ),
     ),
 )

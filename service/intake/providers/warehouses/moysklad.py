@@ -2,8 +2,8 @@
 
 Facts from moysklad/api-remap-1.2-doc (webhooks, customerorder, demand, salesreturn, states; read
 2026-11): nothing is signed, `requestId` is the same on each of four tries, an answer is due within
-1.5 s, times are Moscow's. PARTIAL: `shippedSum` as a sign of a partial shipment. The API answers
-only requests that accept gzip.
+1.5 s, times are Moscow's, `applicable` says that a document is conducted. PARTIAL: `shippedSum` as
+a sign of a partial shipment. The API answers only requests that accept gzip.
 
 States are the merchant's own words: the source's `statuses` decide by the state's name, else its
 type does. Only the path of an address of MoySklad's own API is taken from a webhook, and asked at
@@ -132,7 +132,10 @@ class Documents:
             event = _event(kind, document, order)
         except Unreadable as why:
             return (mapping.unreadable(request, str(why)),)
-        return (self.telling.state(self._mean(kind, order), event, request),)
+        # A document that is not conducted is a draft: no goods have moved yet.
+        draft = kind != "customerorder" and document.get("applicable") is False
+        said = FACTS if draft else self._mean(kind, order)
+        return (self.telling.state(said, event, request),)
 
     def _mean(self, kind: str, order: Object) -> Meaning:
         match kind:

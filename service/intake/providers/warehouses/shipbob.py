@@ -98,7 +98,7 @@ class Shipments:
             when=body.get("event_time"),
             facts=ATTRIBUTES,
             told={**body, "status": body.get("status") or topic.rpartition(".")[2]},
-            parcel=None if topic == WHOLE else mapping.name(body.get("shipment_id")),
+            parcel=None if topic == WHOLE else _parcel(body),
             aliases=tuple(_names(body)),
         )
         return tuple(
@@ -120,8 +120,17 @@ def _named(request: RawRequest) -> tuple[str, str]:
     return topic, key
 
 
+def _tracking(body: Object) -> str | None:
+    return mapping.name(telling.within(body, "tracking").get("tracking_id"))
+
+
+def _parcel(body: Object) -> str | None:
+    """Name a parcel as its courier does, who may tell about it too."""
+    return _tracking(body) or mapping.name(body.get("shipment_id"))
+
+
 def _names(body: Object) -> Iterator[Alias]:
-    number = mapping.name(telling.within(body, "tracking").get("tracking_id"))
+    number = _tracking(body)
     for kind, name in (("tracking", number), ("order:shipbob", mapping.name(body.get("order_id")))):
         if name:
             yield Alias(kind, name)
@@ -166,8 +175,8 @@ PRESET = Preset(
     proof=Proof("sdk", "standardwebhooks 1.1.0 (PyPI), the specification it names"),
     doubts=(
         (
-            "Whether topics about a shipment carry `shipment_id` is UNVERIFIED: confirm on an "
-            "order of two shipments that each is a parcel of its own."
+            "Whether topics about a shipment carry `shipment_id`, and all the tracking number, is "
+            "UNVERIFIED: confirm on an order of two shipments that each is a parcel of its own."
         ),
         (
             "Tracking words other than the four published are UNVERIFIED and unmapped: confirm "

@@ -51,5 +51,5 @@ SENDER = Sender(
     told(_document, TOLD),
     "shipped",
     bare,
-    {"timezone": "Europe/Berlin"},
+    {"timezone": "Europe/Berlin", "subject": {"ref": "po_no"}},
 )

@@ -41,4 +41,5 @@ SENDER = Sender(
     schemes.signer(shippo.SIGNED),
     told(_event, WORDS, ref="data.metadata"),
     usual="in_transit",
+    rules={"subject": {"ref": "data.metadata"}},
 )

@@ -33,10 +33,14 @@ def _event(kind: str, occasion: Occasion) -> Object:
 
 
 def _request(kind: str, occasion: Occasion) -> Object:
-    return {
+    state = kind.rpartition(".")[2]
+    said: Object = {
         "payment_request_id": token("krn:payment:eu1:request:", occasion.order),
-        "state": kind.rpartition(".")[2].upper(),
+        "state": state.upper(),
     }
+    if state == "completed":
+        said["klarna_network_session_token"] = token("krn:network:", occasion.order)
+    return said
 
 
 def _dispute(kind: str, occasion: Occasion) -> Object:

@@ -9,6 +9,7 @@ import orjson
 
 from service.intake.provider import SignedRequest
 from service.intake.providers.payments import stripe
+from service.intake.providers.payments.stripe import amounts
 from service.sandbox.senders.occasion import (
     Delivery,
     Object,
@@ -113,7 +114,7 @@ def _id(prefix: str, order: str) -> str:
 
 
 def _minor(occasion: Occasion) -> int:
-    return int(occasion.amount.scaleb(stripe.decimals(occasion.currency)))
+    return int(occasion.amount.scaleb(amounts.decimals(occasion.currency)))
 
 
 SAMPLES: Mapping[str, Sample] = {

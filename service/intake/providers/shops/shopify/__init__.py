@@ -15,18 +15,25 @@ always read from the body; the topic only tells which part of it is news.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from service.domain import keys
-from service.domain.events import Alias, Fate, Money, Revocation, Statement
+from service.domain.events import Alias, Money, Revocation, Statement
 from service.intake.preset import Declared, Preset, Proof
 from service.intake.provider import RawRequest
+from service.intake.providers.shops.shopify.meanings import (
+    DELETED,
+    RULES,
+    SCANNED,
+    other,
+    scanned,
+)
 from service.intake.reading import mapping, money, telling
-from service.intake.reading.mapping import Unreadable, shown
+from service.intake.reading.mapping import Unreadable
 from service.intake.reading.paths import JSON
-from service.intake.reading.telling import FACTS, Happening, Meaning, Object, unmapped
+from service.intake.reading.telling import Happening, Object
 from service.intake.verification.hmacs import Hmac
 from service.settings import Source
 
@@ -52,60 +59,8 @@ BARE = "Shopify-Hmac-Sha256"
 SCHEME = Hmac(SIGNATURE, encoding="base64", alias=BARE, what=SECRET, empty=False)
 ORDER_PATH = "order_number"
 
-FINANCIAL: Mapping[str, str] = {
-    "pending": "payment.awaiting_payment",
-    "authorized": "payment.authorized",
-    "partially_paid": "payment.awaiting_payment",
-    "paid": "payment.paid",
-    "partially_refunded": "payment.partially_refunded",
-    "refunded": "payment.refunded",
-    "voided": "payment.cancelled",
-    "expired": "payment.cancelled",
-}
-LASTING = frozenset({"partially_refunded", "refunded", "voided", "expired"})
-"""What orders/updated may repeat at any later time without taking a chargeback back."""
-FULFILLMENT: Mapping[str, str] = {
-    "partial": "fulfillment.partially_shipped",
-    "fulfilled": "fulfillment.shipped",
-    "restocked": "fulfillment.cancelled",
-}
-SCANS: Mapping[str, str] = {
-    "label_purchased": "delivery.label_created",
-    "label_printed": "delivery.label_created",
-    "confirmed": "delivery.label_created",
-    "carrier_picked_up": "delivery.picked_up",
-    "in_transit": "delivery.in_transit",
-    "delayed": "",
-    "ready_for_pickup": "delivery.ready_for_pickup",
-    "out_for_delivery": "delivery.out_for_delivery",
-    "attempted_delivery": "delivery.delivery_failed",
-    "failure": "delivery.delivery_failed",
-    "delivered": "delivery.delivered",
-    "picked_up": "delivery.delivered",
-}
-DISPUTES: Mapping[str, str] = {
-    "needs_response": "payment.chargeback",
-    "under_review": "payment.chargeback",
-    "accepted": "payment.chargeback",
-    "lost": "payment.chargeback",
-    "won": "payment.paid",
-    "charge_refunded": "",
-}
-
-IGNORED: Mapping[str, str] = {
-    "orders/edited": "orders/updated carries the order as it is now",
-    "orders/delete": "the order keeps its last status",
-    "order_transactions/create": "orders/paid and orders/updated carry what it changed",
-    "orders/risk_assessment_changed": "it is no status of the order",
-    "orders/link_requested": "it is no status of the order",
-    "orders/shopify_protect_eligibility_changed": "it is no status of the order",
-}
-SCANNED, DELETED = "fulfillment_events/create", "fulfillment_events/delete"
 PARCELS: Mapping[str, str] = {"fulfillments": "id", "fulfillment_events": "fulfillment_id"}
 """Where the parcel's own id stands."""
-MAX_SCAN = 200
-OURS = ("orders/", "refunds/", "fulfillments/", "fulfillment_events/", "disputes/")
-
 _MONEY = re.compile(r"\d{1,15}(\.\d{1,6})?", re.ASCII)
 
 TIMES: Mapping[str, str] = {
@@ -169,10 +124,10 @@ class Orders:
         if key is None:
             raise Unreadable("The header X-Shopify-Event-Id is no text to use.")
         happening = _happening(body, request, topic=topic, key=key)
-        if topic == DELETED and (scan := _scanned(body)):
+        if topic == DELETED and (scan := scanned(body)):
             taken = Revocation(self.telling.source, scan)
             happening = replace(happening, facts=None, revokes=taken)
-        meanings = [rule(body) for rule in RULES.get(topic, ())] or [_other(topic)]
+        meanings = [rule(body) for rule in RULES.get(topic, ())] or [other(topic)]
         return tuple(
             self.telling.state(meaning, replace(happening, key=_part(key, place)), request)
             for place, meaning in enumerate(meanings)
@@ -191,16 +146,11 @@ def header(request: RawRequest, name: str) -> str | None:
 
 def _key(body: Object, request: RawRequest, topic: str) -> str | None:
     """Name an event; a scan by its own id, which its deletion names too."""
-    scan = _scanned(body)
+    scan = scanned(body)
     if scan and topic in (SCANNED, DELETED):
         return scan if topic == SCANNED else f"{scan}:revoked"
     event = header(request, "event-id") or header(request, "webhook-id")
     return mapping.name(f"{event or keys.body_key(request.body)}:{topic}")
-
-
-def _scanned(body: Object) -> str | None:
-    named = mapping.name(body.get("id"))
-    return f"{named}:{SCANNED}" if named and len(named.encode()) <= MAX_SCAN else None
 
 
 def _happening(body: dict[str, JSON], request: RawRequest, *, topic: str, key: str) -> Happening:
@@ -254,86 +204,6 @@ def _part(key: str, place: int) -> str:
     return f"{key}:{place}" if place else key
 
 
-def _created(_: Object) -> Meaning:
-    return Meaning("order.new")
-
-
-def _payment(order: Object) -> Meaning:
-    return _read(FINANCIAL, order, "financial_status")
-
-
-def _lasting(order: Object) -> Meaning:
-    """Read a snapshot that may come long after what it shows."""
-    meaning = _payment(order)
-    if meaning.fate is Fate.FOLD and order.get("financial_status") not in LASTING:
-        return FACTS
-    return meaning
-
-
-def _fulfillment(order: Object) -> Meaning:
-    return _read(FULFILLMENT, order, "fulfillment_status")
-
-
-def _cancelled(order: Object) -> Meaning:
-    if order.get("cancelled_at"):
-        return Meaning("order.cancelled")
-    return unmapped("orders/cancelled came without cancelled_at.")
-
-
-def _facts(_: Object) -> Meaning:
-    return FACTS
-
-
-def _scan(event: Object) -> Meaning:
-    return _read(SCANS, event, "status")
-
-
-def _dispute(dispute: Object) -> Meaning:
-    # An inquiry: the bank asks, no money has moved.
-    return FACTS if dispute.get("type") == "inquiry" else _read(DISPUTES, dispute, "status")
-
-
-def _taken_back(event: Object) -> Meaning:
-    if _scanned(event):
-        return FACTS
-    return unmapped("It takes a scan back, but does not say which.")
-
-
-RULES: Mapping[str, tuple[Callable[[Object], Meaning], ...]] = {
-    "orders/create": (_created, _payment),
-    "orders/paid": (_payment,),
-    "orders/updated": (_lasting,),
-    "orders/partially_fulfilled": (_fulfillment,),
-    "orders/fulfilled": (_fulfillment,),
-    "orders/cancelled": (_cancelled,),
-    "refunds/create": (_facts,),
-    "fulfillments/create": (_facts,),
-    "fulfillments/update": (_facts,),
-    SCANNED: (_scan,),
-    DELETED: (_taken_back,),
-    "disputes/create": (_dispute,),
-    "disputes/update": (_dispute,),
-}
-
-
-def _read(table: Mapping[str, str], thing: Object, key: str) -> Meaning:
-    """Translate a word; null says that nothing has happened yet."""
-    if thing.get(key) is None:
-        return FACTS
-    word = mapping.name(thing.get(key))
-    if word is None or word not in table:
-        return telling.unknown(word, key)
-    return Meaning(table[word])
-
-
-def _other(topic: str) -> Meaning:
-    if why := IGNORED.get(topic):
-        return telling.ignored(f"{topic}: {why}.")
-    if topic.startswith(OURS):
-        return unmapped(f"{shown(topic)} is a new topic of a family that tells about orders.")
-    return telling.ignored(f"{shown(topic)} is not about an order.")
-
-
 def _refunded(refund: Object) -> str | None:
     """Add up what went back, exactly; None where an amount cannot be read for sure."""
     listed = refund.get("transactions")
@@ -364,12 +234,20 @@ PRESET = Preset(
     proof=Proof("sdk", "@shopify/shopify-api 13.1.0 (npm)"),
     doubts=(
         (
+            "The topic stands in a header that is not signed: whoever has one signed scan may post "
+            "it again as its own deletion. Keep recorded requests from others."
+        ),
+        (
             "The fields of refunds, parcels, scans and disputes are UNVERIFIED: confirm each "
             "topic you subscribe to on a live delivery."
         ),
         (
             "That fulfillment_events/delete tells the id of the scan, its order and its parcel is "
             "UNVERIFIED: confirm by deleting a scan."
+        ),
+        (
+            "Where no X-Shopify-Event-Id comes, X-Shopify-Webhook-Id names the event; that it "
+            "stays the same on retries is by third parties: confirm on one."
         ),
         (
             "Whether the lists of statuses are complete is UNVERIFIED: an unknown word is a dead "
