@@ -1,38 +1,44 @@
 """Settings: `orderhook.toml` and the environment in, one frozen typed tree out."""
 
 from service.settings.checks import Known
+from service.settings.destination_table import (
+    Destination,
+    RetryRule,
+)
 from service.settings.load import environment, load, load_lifecycles, locate
 from service.settings.models import (
-    AnswerRule,
     Auth,
+    BrokerSettings,
+    Retention,
+    Route,
+    Server,
+    Settings,
+    Store,
+    Waiting,
+)
+from service.settings.problems import ConfigurationProblems, Problem
+from service.settings.secrets import Connection, Secret
+from service.settings.source_rules import (
+    AnswerRule,
     BasicRule,
     BearerRule,
-    BrokerSettings,
-    Destination,
     EchoRule,
     HandshakeRule,
     HeaderRule,
     HmacRule,
     JsonEchoRule,
-    MoneyRule,
     OriginRule,
     QueryRule,
-    Retention,
-    RetryRule,
-    Route,
-    Server,
-    Settings,
     SharedRule,
-    Source,
-    Store,
-    SubjectRule,
     TextRule,
     UrlTokenRule,
     VerifyRule,
-    Waiting,
 )
-from service.settings.problems import ConfigurationProblems, Problem
-from service.settings.secrets import Connection, Secret
+from service.settings.source_table import (
+    MoneyRule,
+    Source,
+    SubjectRule,
+)
 from service.settings.values import Address
 
 __all__ = [

@@ -16,24 +16,28 @@ from service.domain.lifecycle import Lifecycle
 from service.domain.lifecycles import LIFECYCLES
 from service.settings import checks, complaints, lifecycles, source_checks
 from service.settings.checks import Known
+from service.settings.destination_table import (
+    Destination,
+)
 from service.settings.lifecycle_tables import LifecycleTable
 from service.settings.lifecycles import Vocabulary
 from service.settings.model import Model
 from service.settings.models import (
     Auth,
     BrokerSettings,
-    Destination,
     Document,
     Retention,
     Route,
     Server,
     Settings,
-    Source,
     Store,
     Waiting,
 )
 from service.settings.problems import Issue, Place
 from service.settings.secrets import References
+from service.settings.source_table import (
+    Source,
+)
 from service.settings.values import NAME, NAME_REMEDY, WORD, WORD_REMEDY
 
 M = TypeVar("M", bound=Model)

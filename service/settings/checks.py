@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from service.settings.conditions import check_condition
+from service.settings.destination_table import (
+    Destination,
+)
 from service.settings.lifecycles import Vocabulary
 from service.settings.model import Model
 from service.settings.models import (
     Auth,
-    Destination,
     Retention,
     Route,
     Server,

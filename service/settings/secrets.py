@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pydantic import GetCoreSchemaHandler, PlainValidator, ValidationInfo
+from pydantic import GetCoreSchemaHandler, PlainSerializer, PlainValidator, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from service.settings.problems import refusal
@@ -159,6 +159,14 @@ def _reference(secret: Secret) -> str:
 
 Connection = Secret | Literal["embedded"]
 """The URL of a server, or the small one that comes with Orderhook."""
+
+
+def _shown(value: Connection) -> str:
+    return value.reference if isinstance(value, Secret) else value
+
+
+SHOWN = PlainSerializer(_shown)
+"""How a connection is dumped: `embedded`, or where its URL came from."""
 
 
 def connection(*schemes: str) -> PlainValidator:

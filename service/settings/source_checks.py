@@ -9,18 +9,20 @@ from service.domain import flaws
 from service.domain.names import EVENT
 from service.settings.checks import Known, check_word
 from service.settings.lifecycles import Vocabulary
-from service.settings.models import (
+from service.settings.problems import Issue, Place
+from service.settings.schema import suggest
+from service.settings.secrets import Secret
+from service.settings.source_rules import (
     BasicRule,
     BearerRule,
     HeaderRule,
     HmacRule,
     QueryRule,
-    Source,
     UrlTokenRule,
 )
-from service.settings.problems import Issue, Place
-from service.settings.schema import suggest
-from service.settings.secrets import Secret
+from service.settings.source_table import (
+    Source,
+)
 
 MAPPING = (
     *("items", "key", "occurred_at", "time_formats", "status", "attributes", "statuses"),
