@@ -9,6 +9,7 @@ from typing import Any
 
 import aio_pika
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from service.broker.topology import Topology
@@ -30,6 +31,11 @@ TEMPLATE = "template_orderhook"
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 NO_BROKER = pytest.StashKey[bool]()
 ORIGIN = pytest.StashKey[Path | str]()
+
+
+def pytest_runtest_teardown() -> None:
+    """Undo what a command run in this process did to the logging of all tests after it."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
