@@ -7,6 +7,7 @@ from typing import Any
 from zlib import crc32
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
@@ -19,6 +20,7 @@ from tests.unit.verification.keypairs import (
     BODY,
     NOW,
     certificate,
+    named,
     request,
     rsa_key,
     source,
@@ -257,3 +259,45 @@ def test_a_message_of_sns_without_its_signature_is_called_that() -> None:
     assert Forged("The body carries no Signature.", cause=Cause.MISSING) == told(
         sns(NOTE, Signature="")
     )
+
+
+def besides(name: str, extension: x509.ExtensionType) -> bytes:
+    """Write a certificate of this common name with an extension besides."""
+    builder = x509.CertificateBuilder(
+        issuer_name=named(name),
+        subject_name=named(name),
+        public_key=rsa_key().public_key(),
+        serial_number=1,
+        not_valid_before=NOW - timedelta(days=1),
+        not_valid_after=NOW + timedelta(days=1),
+    )
+    return written(
+        builder.add_extension(extension, critical=False).sign(rsa_key(), hashes.SHA256())
+    )
+
+
+def hosts(*names: str) -> x509.ExtensionType:
+    return x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+
+
+def test_a_certificate_may_name_the_sender_among_its_dns_names() -> None:
+    document = besides("a vendor", hosts("www.example.com", "api.paypal.com"))
+    assert Genuine() == judged(paypal(), document)
+
+
+@pytest.mark.parametrize(
+    "extension",
+    [
+        hosts("paypal.com.evil.example", "evilpaypal.com", "api.paypal.com\n.evil.example"),
+        x509.SubjectAlternativeName([x509.RFC822Name("api.paypal.com@evil.example")]),
+        x509.SubjectAlternativeName([x509.UniformResourceIdentifier("https://api.paypal.com")]),
+        x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"api.paypal.com"),
+    ],
+    ids=["other hosts", "mail", "address", "garbage"],
+)
+def test_names_of_other_kinds_or_hosts_do_not_make_a_certificate_the_senders(
+    extension: x509.ExtensionType,
+) -> None:
+    answer = judged(paypal(), besides("a vendor", extension))
+    assert isinstance(answer, Wanted)
+    assert "not of the sender's name" in answer.lacking

@@ -18,6 +18,7 @@ from service.intake.verification import material
 from service.intake.verification.asymmetric import Algorithm
 from service.intake.verification.material import Key, NoKey
 from service.intake.verification.publickeys import PublicKey, json64
+from service.intake.verification.signing import MAX_HEADER
 from tests.unit.verification.keypairs import (
     BODY,
     NOW,
@@ -316,3 +317,33 @@ def test_a_signature_has_one_spelling() -> None:
 
 def test_lists_say_what_is_signed() -> None:
     assert "RSA-SHA256 of {time}.{body}" == TIMED.summary
+
+
+def test_a_signature_may_stand_in_a_field_of_the_body_over_what_is_made_of_it() -> None:
+    scheme = PublicKey("", where="body:meta.sign", canonical=lambda _sent: b"id=evt-1")
+    text = b64encode(signature("rsa-sha256", b"id=evt-1")).decode()
+
+    def sent(sign: Any) -> RawRequest:
+        return request(body=json.dumps({"meta": {"sign": sign}}).encode())
+
+    assert Genuine() == judged(scheme, sent(text), pem(rsa_key()))
+    for wrong in (sent("AAAA"), sent(None), sent([text]), request(body=b"{}"), request(body=b"")):
+        assert isinstance(judged(scheme, wrong, pem(rsa_key())), Forged)
+
+
+@pytest.mark.parametrize("where", ["form", "body:sign"])
+def test_a_signature_in_the_body_is_bounded_as_one_in_a_header_is(where: str) -> None:
+    def refusal(size: int) -> str:
+        text = "A" * size
+        body = f"sign={text}" if where == "form" else json.dumps({"sign": text})
+        answer = judged(PublicKey("sign", where=where), request(body=body.encode()), pem(rsa_key()))
+        assert isinstance(answer, Forged)
+        return answer.reason
+
+    assert "No signature of 1 matches" in refusal(MAX_HEADER)
+    assert f"The signature at sign is longer than {MAX_HEADER} bytes." == refusal(MAX_HEADER + 1)
+
+
+def test_a_place_where_no_signature_stands_is_a_mistake_of_the_preset() -> None:
+    with pytest.raises(ValueError, match="'cookie' is no place of a signature"):
+        judged(PublicKey("sign", where="cookie"), request(), pem(rsa_key()))

@@ -15,7 +15,7 @@ from service.domain.errors import ConfigurationError
 from service.domain.refusals import Cause
 from service.intake.provider import NO_KEYS, Forged, Genuine, RawRequest, Verification, Wanted
 from service.intake.reading.mapping import Unreadable
-from service.intake.verification.tokens import Token
+from service.intake.verification.tokens import MAX_TOKEN, Token
 from tests.unit.verification.keypairs import (
     BODY,
     NOW,
@@ -355,3 +355,56 @@ def test_a_key_of_another_kind_is_refused_at_the_start() -> None:
     ):
         with pytest.raises(ConfigurationError):
             Token(algorithm=algorithm).guard(source(key))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("headers", "cause"),
+    [
+        ([], Cause.MISSING),
+        ([("Authorization", f"Basic {token({})}")], Cause.MISSING),
+        ([("Authorization", token({}))], Cause.MISSING),
+        ([("Authorization", f"Bearer{token({})}")], Cause.MISSING),
+        ([("Authorization", f"Bearer {token({})}")] * 2, Cause.REPEATED),
+    ],
+    ids=["none", "basic", "bare", "no space", "twice"],
+)
+def test_a_request_without_one_bearer_token_is_refused(
+    headers: list[tuple[str, str]], cause: Cause
+) -> None:
+    refused = judged(BEARER, request(headers), PUBLIC)
+    assert isinstance(refused, Forged)
+    assert cause is refused.cause
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (b"", "not of the agreed form"),
+        (b"order=1001", "The body is not JSON"),
+        (b"[" * 100 + b"]" * 100, "nests deeper"),
+        (b"null", "no JSON object"),
+        (b'"text"', "no JSON object"),
+        (b'[{"iss":"wix.com"}]', "no JSON object"),
+    ],
+)
+@pytest.mark.parametrize("where", ["bearer", "body"])
+def test_what_is_signed_but_claims_nothing_is_refused(payload: bytes, why: str, where: str) -> None:
+    text = jwt.api_jws.encode(payload, rsa_key(), "RS256")
+    sent = bearer(text) if where == "bearer" else request(body=text.encode())
+    refused = judged(Token(where=where), sent, PUBLIC)
+    assert isinstance(refused, Forged)
+    assert why in refused.reason
+
+
+def test_a_token_too_long_to_be_taken_apart_is_refused_by_its_length() -> None:
+    longest = request(body=b"x" * MAX_TOKEN)
+    longer = request(body=b"x" * (MAX_TOKEN + 1))
+    for sent, why in ((longest, "three parts"), (longer, f"longer than {MAX_TOKEN} bytes")):
+        refused = judged(WIX, sent, PUBLIC)
+        assert isinstance(refused, Forged)
+        assert why in refused.reason
+
+
+def test_a_place_where_no_token_stands_is_a_mistake_of_the_preset() -> None:
+    with pytest.raises(ValueError, match="'cookie:session' is no place of a token"):
+        judged(Token(where="cookie:session"), bearer(token({})), PUBLIC)
