@@ -68,10 +68,10 @@ class Nobody(Guard):
 
     def verify(
         self,
-        request: RawRequest,  # noqa: ARG002  # whatever it is
+        request: RawRequest,
         *,
-        now: datetime,  # noqa: ARG002  # whenever it came
-        keys: Keys = NO_KEYS,  # noqa: ARG002  # none is fetched
+        now: datetime,
+        keys: Keys = NO_KEYS,
     ) -> Forged:
         return Forged("The source is in capture mode.", cause=Cause.MALFORMED)
 
@@ -80,7 +80,7 @@ class Nobody(Guard):
 class Nothing:
     """Reads no request: a capture is no event."""
 
-    def read(self, request: RawRequest) -> tuple[()]:  # noqa: ARG002  # whatever it is
+    def read(self, request: RawRequest) -> tuple[()]:
         return ()
 
 

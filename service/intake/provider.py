@@ -141,11 +141,11 @@ class Guard(Protocol):
         """Decrypt the body; raises Unreadable where that fails. Most bodies are open."""
         return request
 
-    def greet(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # by default none
+    def greet(self, request: RawRequest) -> Reply | None:
         """Answer the sender's test of the address where that takes the secrets."""
         return None
 
-    def answer(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # by default none
+    def answer(self, request: RawRequest) -> Reply | None:
         """Answer an accepted request where that takes the secrets; pure like all the rest."""
         return None
 
@@ -164,7 +164,7 @@ class Provider(Protocol):
         """The status of a refused request; another where 401 would end the subscription."""
         return 401
 
-    def handshake(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # by default none
+    def handshake(self, request: RawRequest) -> Reply | None:
         """Answer the sender's test of this address; None where the request is no such test.
 
         Asked before verification, with any of the methods GET, HEAD, OPTIONS and POST, so it must
@@ -192,11 +192,11 @@ class Provider(Protocol):
         """
         ...
 
-    def acknowledge(self, request: RawRequest) -> Reply | None:  # noqa: ARG002  # by default none
+    def acknowledge(self, request: RawRequest) -> Reply | None:
         """The exact answer to an accepted request this sender demands; None for the usual 202."""
         return None
 
-    def inquire(self, lookup: Lookup) -> Inquiry | None:  # noqa: ARG002  # by default none
+    def inquire(self, lookup: Lookup) -> Inquiry | None:
         """What to ask the sender about the object of a thin event; None where it cannot be asked.
 
         The answer is read by `parse`, as the body of a request of method GET and the inquiry's

@@ -50,36 +50,11 @@ async def accept(
     that says something else now is noted, at the cost of a second round trip.
     """
     events, repeated, clashing = _unique(arrivals)
-    said = [event.statement for event in events]
-    columns = (
-        [event.source for event in events],
-        [_hash(event) for event in events],
-        [event.id for event in events],
-        [_request_of(arrivals)[event.id] for event in events],
-        [s.dedupe_key for s in said],
-        [s.lifecycle for s in said],
-        [s.scope for s in said],
-        [s.ref for s in said],
-        [s.lane for s in said],
-        [s.status for s in said],
-        [s.code for s in said],
-        [s.occurred_at for s in said],
-        [event.received_at for event in events],
-        [s.attributes for s in said],
-        [s.fate.value for s in said],
-        [s.note for s in said],
-    )
-    more = (
-        [s.parcel for s in said],
-        [details.pack(s) for s in said],
-        [details.digest(s) for s in said],
-        clashing,
-    )
     traced = traces(arrivals)
     async with session(pool) as connection:
         row = await connection.fetchrow(
             SQL["accept"],
-            *columns,
+            *_stated(events, _request_of(arrivals)),
             published,
             lease,
             *_requests(arrivals),
@@ -87,7 +62,8 @@ async def accept(
             process,
             list(traced),
             list(traced.values()),
-            *more,
+            *_detailed(events),
+            clashing,
         )
     assert row is not None
     if row["clashing_events"]:
@@ -146,6 +122,39 @@ def _clash(known: Event, event: Event) -> bool:
 
 def _request_of(arrivals: Iterable[Arrival]) -> Mapping[UUID, UUID]:
     return {event.id: arrival.id for arrival in arrivals for event in arrival.events}
+
+
+def _stated(events: Sequence[Event], request_of: Mapping[UUID, UUID]) -> tuple[list[object], ...]:
+    """What every event says, and the request it came with, column by column."""
+    said = [event.statement for event in events]
+    return (
+        [event.source for event in events],
+        [_hash(event) for event in events],
+        [event.id for event in events],
+        [request_of[event.id] for event in events],
+        [s.dedupe_key for s in said],
+        [s.lifecycle for s in said],
+        [s.scope for s in said],
+        [s.ref for s in said],
+        [s.lane for s in said],
+        [s.status for s in said],
+        [s.code for s in said],
+        [s.occurred_at for s in said],
+        [event.received_at for event in events],
+        [s.attributes for s in said],
+        [s.fate.value for s in said],
+        [s.note for s in said],
+    )
+
+
+def _detailed(events: Sequence[Event]) -> tuple[list[object], ...]:
+    """What few events say, and what tells two that share a key apart."""
+    said = [event.statement for event in events]
+    return (
+        [s.parcel for s in said],
+        [details.pack(s) for s in said],
+        [details.digest(s) for s in said],
+    )
 
 
 def _requests(arrivals: Sequence[Arrival]) -> tuple[list[object], ...]:

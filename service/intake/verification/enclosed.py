@@ -41,7 +41,7 @@ class Enclosed(Guard):
         request: RawRequest,
         *,
         now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002  # none is fetched
+        keys: Keys = NO_KEYS,
     ) -> Genuine | Forged:
         offered = self._offer(request.body)
         if isinstance(offered, Forged):

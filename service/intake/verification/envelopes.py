@@ -119,7 +119,7 @@ class _Envelope(Guard):
     source: Source = field(repr=False)
     pairs: Sequence[Pair] = field(repr=False)
 
-    def verify(self, request: RawRequest, *, now: datetime, keys: Keys) -> Verification:  # noqa: ARG002
+    def verify(self, request: RawRequest, *, now: datetime, keys: Keys) -> Verification:
         sent = self._sent(request)
         if isinstance(sent, Forged):
             signing.decoy(request, now=now)

@@ -80,7 +80,7 @@ class Composed(Guard):
         request: RawRequest,
         *,
         now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002  # none is fetched
+        keys: Keys = NO_KEYS,
     ) -> Genuine | Forged:
         try:
             whole = document(self.rule.where, request.body)
@@ -254,7 +254,7 @@ class Digested(Guard):
         request: RawRequest,
         *,
         now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002  # none is fetched
+        keys: Keys = NO_KEYS,
     ) -> Genuine | Forged:
         judged = self._judge(request)
         if isinstance(judged, Forged):

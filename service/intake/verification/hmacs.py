@@ -145,7 +145,7 @@ class Signed(Guard):
         request: RawRequest,
         *,
         now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002  # none is fetched
+        keys: Keys = NO_KEYS,
     ) -> Genuine | Forged:
         return signing.judge(self.keys, self.claim(request, now=now), request, now=now)
 

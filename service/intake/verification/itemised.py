@@ -49,7 +49,7 @@ class _Itemised(Guard):
     scheme: Itemised
     secrets: Sequence[bytes] = field(repr=False)
 
-    def verify(self, request: RawRequest, *, now: datetime, keys: Keys) -> Verification:  # noqa: ARG002
+    def verify(self, request: RawRequest, *, now: datetime, keys: Keys) -> Verification:
         try:
             shown = [item.get(self.scheme.secret) for item in self._items(_read(request))]
         except Unreadable as error:

@@ -124,7 +124,7 @@ class _Lark(Guard):
     source: Source = field(repr=False)
     keys: Sequence[bytes] = field(repr=False)
 
-    def verify(self, request: RawRequest, *, now: datetime, keys: Keys) -> Verification:  # noqa: ARG002
+    def verify(self, request: RawRequest, *, now: datetime, keys: Keys) -> Verification:
         sent = [signing.single(request, f"X-Lark-{name}") for name in _LARK]
         for part in sent:
             if isinstance(part, Forged):

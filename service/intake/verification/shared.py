@@ -145,7 +145,7 @@ class Shared(Guard):
         request: RawRequest,
         *,
         now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002  # none is fetched
+        keys: Keys = NO_KEYS,
     ) -> Genuine | Forged:
         offered = offer(self.rule, request)
         if isinstance(offered, Forged):

@@ -52,7 +52,7 @@ class Signature(Guard):
         request: RawRequest,
         *,
         now: datetime,
-        keys: Keys = NO_KEYS,  # noqa: ARG002  # none is fetched
+        keys: Keys = NO_KEYS,
     ) -> Genuine | Forged:
         said = claim(unbranded(request), now=now, bare=self.bare)
         return signing.judge(self.keyring, said, request, now=now)
