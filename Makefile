@@ -6,10 +6,10 @@ PYTEST := $(BIN)/python -m pytest -rs
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-unit test-long test-oracles check bench fmt clean
+.PHONY: help demo run test test-unit test-long test-oracles check bench fuzz fmt clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime ## Tell the story of an order, from signed webhooks to the CRM, and check it
 	@$(BIN)/orderhook demo $(ARGS)
@@ -29,6 +29,7 @@ test-long: $(VENV)/.dev ## The tests that take minutes
 
 test-oracles: $(VENV)/.dev ## Let the vendors' own libraries sign and judge anew; needs npm and the network
 	@$(BIN)/python -m tests.oracles.run $(ARGS)
+	@$(BIN)/python -m tests.oracles.crms
 
 check: $(VENV)/.dev ## Format, lint, types, layers and unit tests
 	@$(BIN)/ruff format --check --quiet .
@@ -37,9 +38,20 @@ check: $(VENV)/.dev ## Format, lint, types, layers and unit tests
 	@$(BIN)/lint-imports
 	@$(PYTEST) -m "not long" -q $(ARGS) tests/unit
 
-bench: $(VENV)/.dev ## Measure acceptance beside a bare handler, judging beside bare HMAC, as ratios
+bench: $(VENV)/.dev ## Measure acceptance beside a bare handler, judging beside bare HMAC, and what is used of CRM quotas
 	@$(BIN)/python -m tests.bench.accept
 	@$(BIN)/python -m tests.bench.verify
+	@$(BIN)/python -m tests.bench.crm
+
+fuzz: $(VENV)/.dev ## Look for bytes that break a parser or a verifier, for SECONDS=60 in all
+	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(ARGS)
+
+torture: $(VENV)/.dev ## Kill, freeze and starve everything under load, and prove what is left: SECONDS=120 SEED=1 FAULTS=all RATE=300
+	@$(BIN)/python -m tests.torture --seconds $(or $(SECONDS),120) --seed $(or $(SEED),1) --faults "$(or $(FAULTS),all)" \
+	  --rate $(or $(RATE),300) $(if $(BRISK),--brisk) $(if $(ALONE),--alone) $(ARGS)
+
+torture-report: $(VENV)/.dev ## Add up all sittings of make torture to one page
+	@$(BIN)/python -m tests.torture report $(ARGS)
 
 fmt: $(VENV)/.dev ## Format the code and mend what lint can mend
 	@$(BIN)/ruff format .

@@ -38,6 +38,16 @@ BODY_BYTES = Gauge(
     "Bytes of request bodies held in memory now.",
     multiprocess_mode="livesum",
 )
+BREAKER_CHANGES = Counter(
+    "orderhook_breaker_changes_total",
+    "Times a worker opened or closed the breaker of a destination.",
+    ["destination", "position"],
+)
+BREAKER_OPEN = Gauge(
+    "orderhook_breaker_open",
+    "1 while a destination is not called because it fails.",
+    ["destination"],
+)
 BROKER_STATE = Gauge(
     "orderhook_broker_open",
     "1 while the broker connection is usable.",
@@ -45,6 +55,16 @@ BROKER_STATE = Gauge(
 )
 BROKER_TRANSITIONS = Counter(
     "orderhook_broker_transitions_total", "State changes of broker connections.", ["link", "state"]
+)
+BUDGET_LEFT = Gauge(
+    "orderhook_budget_left_ratio",
+    "What is left of a quota of a day or more, from 1 to 0.",
+    ["destination", "limit"],
+)
+BUDGET_WAIT_SECONDS = Counter(
+    "orderhook_budget_wait_seconds_total",
+    "Seconds that calls waited for their budget, added up.",
+    ["destination"],
 )
 BUILD = Gauge(
     "orderhook_build_info",
@@ -62,6 +82,11 @@ CRM_CALLS = Counter(
     "orderhook_crm_calls_total", "Calls to a destination by how they ended.", ["destination", "end"]
 )
 CRM_SECONDS = Histogram("orderhook_crm_call_seconds", "Time of one call.", ["destination"])
+CRM_THROTTLED = Counter(
+    "orderhook_crm_calls_throttled_total",
+    "Calls that were put off because the budget was spent.",
+    ["destination"],
+)
 DEAD_LETTERS = Gauge(
     "orderhook_dead_letters_open",
     "Dead letters nobody has dealt with, counted up to 10000 each.",
@@ -70,6 +95,16 @@ DEAD_LETTERS = Gauge(
 DEAD_QUEUE = Gauge(
     "orderhook_dead_queue_messages",
     "Messages waiting in the dead-letter queue; above 0 for longer, the recorder is down.",
+)
+DESTINATION_PAUSED = Gauge(
+    "orderhook_destination_paused",
+    "1 while a destination is paused, by a person or by an answer that only a person can mend.",
+    ["destination", "cause"],
+)
+DESTINATION_PAUSES = Counter(
+    "orderhook_destination_pauses_total",
+    "Times an answer paused a destination.",
+    ["destination", "cause"],
 )
 FENCES_LOST = Counter(
     "orderhook_fences_lost_total", "Results that came after their lease was taken.", ["destination"]
@@ -97,6 +132,11 @@ HTTP_SECONDS = Histogram(
     "Seconds from the end of a request's headers to its answer.",
     ["listener"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+HTTP_SHED = Counter(
+    "orderhook_http_shed_total",
+    "Connections and requests put off because a bound of the listener was reached.",
+    ["reason"],
 )
 JOB_ROWS = Counter("orderhook_job_rows_total", "Rows done by jobs of operators.", ["kind"])
 KEY_CONFLICTS = Counter(
@@ -150,6 +190,23 @@ REFOLDS = Counter("orderhook_refolds_total", "Subjects folded again from all of 
 REQUESTS = Counter(
     "orderhook_requests_total", "Webhook requests by source and answer.", ["source", "outcome"]
 )
+RETENTION_HELD_BACK = Gauge(
+    "orderhook_retention_days_held_back",
+    "Day partitions past their time that still hold too much that is needed.",
+    multiprocess_mode="livemax",
+)
+RETENTION_PURGED = Counter(
+    "orderhook_retention_purged_total", "What left because it was past its time.", ["what"]
+)
+RETENTION_REFUSED = Counter(
+    "orderhook_retention_refused_total",
+    "Subjects whose events were not purged, because they would have folded to something else.",
+)
+RETENTION_RUN = Gauge(
+    "orderhook_retention_run_timestamp_seconds",
+    "When retention ran to its end last.",
+    multiprocess_mode="max",
+)
 SOURCE_GAP = Gauge(
     "orderhook_source_usual_gap_seconds",
     "The usual gap between two accepted requests of a source.",
@@ -163,6 +220,13 @@ SOURCE_HEARD = Gauge(
 SOURCE_SILENT = Gauge(
     "orderhook_source_silent", "1 while an alarm about a source's silence stands.", ["source"]
 )
+SPOOLED = Counter(
+    "orderhook_spooled_requests_total",
+    "Requests that went to the local spool because PostgreSQL did not answer.",
+    ["source"],
+)
+SPOOL_BYTES = Gauge("orderhook_spool_bytes", "Bytes of sealed requests in the local spool.")
+SPOOL_REQUESTS = Gauge("orderhook_spool_requests", "Requests in the local spool, not yet drained.")
 SUBJECTS_FLAGGED = Gauge(
     "orderhook_subjects_flagged",
     "Subjects whose lanes contradict each other, counted up to 10000.",

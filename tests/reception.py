@@ -4,14 +4,15 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from service.intake.admission import Bounds
 from service.intake.provider import RawRequest, Reply
 from service.settings import Address, Server
 from service.web.limits import Limits
@@ -34,9 +35,10 @@ class Desk:
 
     taken: list[RawRequest] = field(default_factory=list)
     failure: Exception | None = None
+    allowed: Bounds = field(default_factory=lambda: Bounds(MAX_BODY))
 
-    def max_body(self, _source: str, /) -> int:
-        return MAX_BODY
+    def bounds(self, _source: str, /) -> Bounds:
+        return self.allowed
 
     async def receive(self, source: str, request: RawRequest, /) -> Reply:
         if self.failure is not None:
@@ -79,25 +81,35 @@ class Reception:
     async def hear(self, *parts: bytes, within: float = 5.0, hang_up: bool = False) -> bytes:
         reader, writer = await self.connect()
         heard = bytearray()
-        try:
-            for part in parts:
-                writer.write(part)
-                await writer.drain()
-            if hang_up:
-                writer.write_eof()
+        # Who is refused early hears so while still sending.
+        hearing = asyncio.create_task(_hear(reader, heard))
+        with suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(within):
-                while chunk := await reader.read(65536):
-                    heard += chunk
-        except (TimeoutError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+                with suppress(ConnectionError):
+                    await _tell(writer, parts, hang_up=hang_up)
+                await hearing
+        hearing.cancel()
+        writer.close()
         return bytes(heard)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         parts = urlsplit(self.url)
         assert parts.hostname is not None
         return await asyncio.open_connection(parts.hostname, parts.port)
+
+
+async def _hear(reader: asyncio.StreamReader, into: bytearray) -> None:
+    while chunk := await reader.read(65536):
+        into += chunk
+
+
+async def _tell(writer: asyncio.StreamWriter, parts: Iterable[bytes], *, hang_up: bool) -> None:
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+        await asyncio.sleep(0)  # so that an early answer is heard
+    if hang_up:
+        writer.write_eof()
 
 
 @asynccontextmanager

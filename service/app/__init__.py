@@ -7,21 +7,20 @@ from contextlib import AsyncExitStack
 
 import structlog
 
-from service import __version__, telemetry
+from service import __version__, faultpoint, telemetry
 from service.app.doors import listen, write_ready
+from service.app.known import KNOWN
 from service.app.process import ACCEPTS, RELAYS, ROLES, WORKS, Options, Process, Role, clock
 from service.app.resources import find_store, open_broker, open_store, open_tracing, prepare
-from service.app.rules import rules
+from service.app.rules import rules, sealing
 from service.app.stations import accept, relay, senders, work
+from service.app.trial import trying
 from service.broker.topology import Topology
-from service.domain.errors import ConfigurationError
-from service.intake.providers.registry import PRESETS
+from service.domain.errors import ConfigurationError, DependencyUnavailable
 from service.ops import schedule
 from service.settings import Settings, environment
-from service.settings.checks import Known
 from service.store import partitions
 from service.supervisor import Run
-from service.worker.crms.registry import CRMS
 
 __all__ = [
     "ACCEPTS",
@@ -34,21 +33,13 @@ __all__ = [
     "prepare",
     "rules",
     "run",
+    "sealing",
     "senders",
+    "trying",
     "write_ready",
 ]
 
 log = structlog.get_logger()
-
-KNOWN = Known(
-    providers=frozenset(preset.name for preset in PRESETS),
-    crms=frozenset(kind.name for kind in CRMS),
-    options={preset.name: preset.options for preset in PRESETS},
-    url_tokens=frozenset(preset.name for preset in PRESETS if preset.url_token),
-    keyless=frozenset(preset.name for preset in PRESETS if preset.keyless),
-    mapped=frozenset(preset.name for preset in PRESETS if preset.mapped),
-    asked={preset.name: preset.api for preset in PRESETS if preset.asks},
-)
 
 Load = Callable[[], Settings]
 
@@ -61,6 +52,7 @@ async def run(load: Load, options: Options, *, stop: asyncio.Event, reload: asyn
         process = await _unless_stopped(_open(settings, options, stack), stop)
         if process is None:
             return
+        process.stop = stop
         if options.role in WORKS:
             await work(process)
         if options.role in RELAYS:
@@ -73,6 +65,8 @@ async def run(load: Load, options: Options, *, stop: asyncio.Event, reload: asyn
         log.info("ready", role=options.role, pid=os.getpid())
         await stop.wait()
         log.info("stopping", role=options.role)
+    if process.failure is not None:
+        raise DependencyUnavailable(process.failure)
 
 
 def _refuse_contradictions(settings: Settings, role: Role) -> None:
@@ -97,6 +91,7 @@ async def _unless_stopped(opening: Awaitable[Process], stop: asyncio.Event) -> P
 
 async def _open(settings: Settings, options: Options, stack: AsyncExitStack) -> Process:
     telemetry.announce(version=__version__, role=options.role)
+    faultpoint.arm(environment().get(faultpoint.VARIABLE, ""), sandbox=settings.server.sandbox)
     await open_tracing(environment(), stack)
     dsn = await open_store(settings, stack)
     topology = Topology(settings.broker.prefix)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import orjson
 
+from service.app.adapters import open_adapters
 from service.app.process import Commit, Process, Role, clock
 from service.app.rules import rules
 from service.intake.receive import Intake
+from service.ops.refresh import Adapters
 from service.ops.sources import Configured
 from service.settings import Address, Settings
 from service.store import lookups
@@ -30,7 +32,7 @@ async def listen(process: Process, intake: Intake | None) -> None:
             process.settings.auth,
             _checks(process, reading),
             pool=reading if intake else None,
-            configured=_configured(process, intake),
+            configured=await _configured(process, intake),
         )
         address = options.internal or _internal_address(server.internal, options.role)
         urls["internal"] = await process.stack.enter_async_context(
@@ -53,9 +55,10 @@ def _internal_address(configured: Address, role: Role) -> Address:
     return Address(configured.host, usual if configured.port else 0)
 
 
-def _configured(process: Process, intake: Intake | None) -> Configured:
+async def _configured(process: Process, intake: Intake | None) -> Configured:
     """What is configured at each moment."""
     present = [process.settings]
+    adapters = process.adapters or (await _adapters(process) if intake else dict)
 
     def apply(settings: Settings) -> Commit:
         def commit() -> None:
@@ -68,8 +71,18 @@ def _configured(process: Process, intake: Intake | None) -> Configured:
         senders=lambda: intake.senders if intake else {},
         destinations=lambda: present[0].destinations,
         rules=lambda: rules(present[0]),
+        adapters=adapters,
+        sealing=process.sealing,
         public_url=process.settings.server.public_url,
     )
+
+
+async def _adapters(process: Process) -> Adapters:
+    """A gateway carries nothing to destinations, but reads them back for people."""
+    opened = await open_adapters(process, quotas=1)
+    opened.apply(process.settings)()
+    process.on_reload.append(opened.apply)
+    return opened.present
 
 
 def _checks(process: Process, reading: Pool) -> dict[str, health.Check]:

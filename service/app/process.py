@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import Literal, get_args
 from uuid import UUID
 
+import structlog
+
 from service import telemetry
 from service.broker.base import Broker
 from service.broker.topology import Topology
+from service.ops.refresh import Adapters
 from service.settings import Address, Settings
 from service.store import pool
 from service.store.ids import new_id
 from service.store.pool import Pool
+from service.store.seals import Seals
 from service.supervisor import Supervisor
+
+log = structlog.get_logger()
 
 Role = Literal["gateway", "relay", "worker", "all"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -58,9 +64,32 @@ class Process:
     broker: Broker
     id: UUID = field(default_factory=new_id)
     supervisors: list[Supervisor] = field(default_factory=list)
+    sealing: Seals = field(init=False, repr=False)
+    """The data keys that requests are sealed with; the same object after a reload."""
     on_reload: list[Apply] = field(default_factory=list)
+    adapters: Adapters | None = field(default=None, repr=False)
+    """What destinations can be asked with, once a station has opened that."""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: str | None = None
+    """Why the process must end, should it not be able to keep its promises any more."""
     stop_by: float | None = None
     """When everything must have ended, by the loop's clock; set as the first group stops."""
+
+    def __post_init__(self) -> None:
+        server = self.settings.server
+        self.sealing = Seals.of(server.ring)
+        if not server.ring and not server.sandbox:
+            log.warning("requests_kept_unsealed", remedy="set [server] keys; orderhook keys status")
+        self.on_reload.append(self._take_keys)
+
+    def _take_keys(self, settings: Settings) -> Commit:
+        fresh = Seals.of(settings.server.ring)
+        return lambda: self.sealing.adopt(fresh)
+
+    def fail(self, why: str) -> None:
+        """End in order, and say why."""
+        self.failure = self.failure or why
+        self.stop.set()
 
     async def open_pool(self, name: str, size: int) -> Pool:
         return await self.stack.enter_async_context(pool.opened(self.dsn, size=size, name=name))

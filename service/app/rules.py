@@ -1,8 +1,10 @@
-"""Settings in, what every fold and refold goes by out."""
+"""Settings in, what every fold goes by and what opens kept requests out."""
 
+from service.domain.masking import everybody
 from service.domain.routing import PRIORITIES, Condition, Route
 from service.settings import Settings
 from service.settings.models import Route as Table
+from service.store.seals import Seals
 from service.worker import sync
 from service.worker.rules import Rules
 
@@ -13,7 +15,13 @@ def rules(settings: Settings) -> Rules:
         routes=[_route(table) for table in settings.routes],
         leases={name: sync.lease_time(rule) for name, rule in settings.destinations.items()},
         deadline=settings.waiting.deadline,
+        mask=everybody({name: source.mask for name, source in settings.sources.items()}),
     )
+
+
+def sealing(settings: Settings) -> Seals:
+    """What opens requests that were sealed, for a look from outside."""
+    return Seals.of(settings.server.ring)
 
 
 def _route(table: Table) -> Route:

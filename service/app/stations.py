@@ -1,8 +1,13 @@
 """The stations of each role, built from settings and started under supervision."""
 
+from dataclasses import replace
+from functools import partial
+
 from service import outbound
+from service.app.deliveries import open_deliveries
 from service.app.process import Commit, Process, clock
 from service.app.rules import rules
+from service.app.spooling import open_spool, report
 from service.broker.consumer import Consumer
 from service.broker.fast_path import FastPath
 from service.broker.recorder import Recorder
@@ -14,14 +19,12 @@ from service.intake.keys import KeyServers
 from service.intake.provider import Provider
 from service.intake.providers import registry as providers
 from service.intake.receive import Intake, Sender, Tallies
-from service.ops import dead_letters, inquiries, jobs, refolds, replay, schedule
+from service.intake.spool.drain import Drain
+from service.ops import dead_letters, inquiries, jobs, reconcile, refolds, replay, schedule
 from service.settings import Settings, Source
 from service.store import outbox
-from service.worker import pump
-from service.worker.crms import client
-from service.worker.crms import registry as crms
+from service.worker.delivery.pump import hand_on
 from service.worker.fold import Fold
-from service.worker.pump import Pump
 from service.worker.rules import Rules
 
 WRITERS = 2
@@ -30,38 +33,29 @@ WRITERS = 2
 
 async def work(process: Process) -> None:
     """Fold owed events and carry what follows to the destinations."""
-    session = await process.stack.enter_async_context(client.open_session(limit=0))
-    sync_pool = await process.open_pool("sync", 4)
-    pumps: dict[str, Pump] = {}
-    fold = Fold(await process.open_pool("fold", 3), Rules(), hand_on=pump.hand_on(pumps))
+    delivering = await open_deliveries(process)
+    fold_pool = await process.open_pool("fold", 3)
+    reading = await process.open_pool("reconcile", 1)
+    fold = Fold(fold_pool, Rules(), hand_on=hand_on(delivering.pumps))
     group = process.supervisor()
     calls = outbound.opened(guarded=False)  # a look-up goes where the configuration says
     asked: dict[str, Sender] = {}
     asking = inquiries.Runner(
-        sync_pool,
+        delivering.syncs,
         await process.stack.enter_async_context(calls),
         lambda: asked,
         clock=clock,
         process=process.id,
+        sealing=process.sealing,
     )
 
     def apply(settings: Settings) -> Commit:
-        known, askable = settings.destinations, senders(settings)
-        built = {
-            name: crms.crms_by_name()[rule.crm].build(rule, session, clock=clock)
-            for name, rule in known.items()
-        }
-        going_by = rules(settings)
+        askable = senders(settings)
+        going_by = replace(rules(settings), shut=delivering.shut)
+        built = delivering.build(settings)
 
         def commit() -> None:
-            for name, crm in built.items():
-                if name in pumps:
-                    pumps[name].rule, pumps[name].crm = known[name], crm
-                else:
-                    pumps[name] = Pump(known[name], crm, pool=sync_pool)
-                    group.start(f"find-{name}", pumps[name].find)
-                    group.start(f"call-{name}", pumps[name].start)
-                    group.start(f"record-{name}", pumps[name].record)
+            delivering.adopt(built, group)
             fold.rules = going_by
             asked.clear()
             asked.update(askable)
@@ -69,7 +63,10 @@ async def work(process: Process) -> None:
         return commit
 
     apply(process.settings)()
+    process.adapters = delivering.adapters.present
     group.start("lookups", asking.run)
+    looks = {"reconcile": reconcile.Reconciler(reading, process.adapters).look}
+    group.start("reconcile", jobs.Runner(reading, {}, looks=looks).run)
     process.on_reload.append(apply)
     progress = await process.open_pool("progress", 1)
     consumer = Consumer(process.broker, process.topology, progress, fold.fold)
@@ -93,11 +90,21 @@ async def relay(process: Process) -> None:
     steps = {**dead_letters.STEPS, "refold": refolds.step(lambda: rules(present[0]))}
     group.start("jobs", jobs.Runner(operators, steps).run)
     group.start("gauges", schedule.gauge_keeper(housekeeping, lambda: present[0]))
+    going_by = [rules(process.settings)]
+    old = await process.open_pool("retention", 1)
+    keeper = schedule.retention_keeper(
+        old, lambda: present[0], lambda: going_by[0], sealing=process.sealing
+    )
+    group.start("retention", keeper)
     group.start("silence", schedule.silence_keeper(housekeeping, lambda: present[0]))
+    group.start("in-turn", reconcile.keeper(housekeeping, lambda: present[0].destinations))
 
     def apply(settings: Settings) -> Commit:
+        known = rules(settings)
+
         def commit() -> None:
             present[:] = [settings]
+            going_by[:] = [known]
 
         return commit
 
@@ -108,20 +115,24 @@ async def accept(process: Process) -> Intake:
     """Take webhooks: judge, store, answer, and hand on to the broker while that is easy."""
     accept_pool = await process.open_pool("accept", WRITERS + 2)
     fast_path = FastPath(process.broker, process.topology, accept_pool)
-    commits = GroupCommit(accept_pool, fast_path, process=process.id, lease=outbox.LEASE)
+    commits = GroupCommit(
+        accept_pool, fast_path, process=process.id, lease=outbox.LEASE, sealing=process.sealing
+    )
     tallies = Tallies()
     present = [process.settings]
     sandbox = process.settings.server.sandbox
     calls = outbound.opened(guarded=not sandbox)
     servers = KeyServers(await process.stack.enter_async_context(calls), rehearsing=sandbox)
+    spool = await open_spool(process)
     intake = Intake(
         senders(process.settings),
         commits,
         clock=clock,
         tallies=tallies,
         servers=servers,
-        captures=Captures(accept_pool),
+        captures=Captures(accept_pool, process.sealing),
     )
+    intake.spool = spool
 
     def apply(settings: Settings) -> Commit:
         known = senders(settings)
@@ -137,9 +148,18 @@ async def accept(process: Process) -> Intake:
     group = process.supervisor()
     for number in range(WRITERS):
         group.start(f"group-commit-{number}", commits.run)
+    if spool is not None:
+        keeping = process.supervisor()
+        keeping.start("spool", spool.run)
+        keeping.start("drain", Drain(spool, intake.bring).run)
+        keeping.start("spool-report", partial(report, spool, accept_pool))
     group.start("tallies", schedule.tally_keeper(accept_pool, tallies, process=process.id))
     group.start("refusals", refusals.keeper(accept_pool, intake.refusals))
-    steps = {"replay": replay.step(lambda: intake.senders, lambda: rules(present[0]))}
+    steps = {
+        "replay": replay.step(
+            lambda: intake.senders, lambda: rules(present[0]), sealing=process.sealing
+        )
+    }
     group.start("replays", jobs.Runner(await process.open_pool("replays", 1), steps).run)
     return intake
 

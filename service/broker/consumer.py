@@ -16,6 +16,7 @@ from service.broker.base import Broker, Delivery, Subscription
 from service.broker.topology import Topology
 from service.broker.wire import Malformed, Work
 from service.domain.errors import BrokerUnavailable, StoreUnavailable
+from service.faultpoint import faultpoint
 from service.store import progress
 from service.store.pool import Pool, transaction
 from service.supervisor import Backoff, pause
@@ -163,7 +164,9 @@ class Consumer:
                     tracing.carrying(_traces(self._hand)),
                     tracing.batch("consume", "consumer", ids),
                 ):
+                    faultpoint("fold.taken")
                     await self._fold(ids)
+                    faultpoint("fold.committed")
         except StoreUnavailable as error:
             log.warning("consumer_waits_for_store", reason=str(error), ids=len(ids))
             return False

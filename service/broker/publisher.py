@@ -13,6 +13,7 @@ from service import journal, telemetry, tracing
 from service.broker import wire
 from service.broker.base import Broker
 from service.domain.errors import BrokerUnavailable, StoreUnavailable
+from service.faultpoint import faultpoint
 from service.store import outbox
 from service.store.outbox import Entry
 from service.store.pool import Pool, transaction
@@ -62,6 +63,7 @@ class Publisher:
             with tracing.batch("publish", "producer", message) as traces:
                 body = wire.encode(message, published_at, traces)
                 await self._broker.publish(self._queue, body)
+                faultpoint("publish.confirmed")
         except BrokerUnavailable as error:
             telemetry.PUBLISH_FAILURES.labels(self._road).inc()
             return str(error)

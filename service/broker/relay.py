@@ -11,6 +11,7 @@ from service.broker.publisher import Publisher, split
 from service.broker.topology import Topology
 from service.broker.window import WINDOW, Window
 from service.domain.errors import StoreUnavailable
+from service.faultpoint import faultpoint
 from service.store import outbox
 from service.store.outbox import Entry
 from service.store.pool import Pool, transaction
@@ -64,6 +65,7 @@ class Relay:
         except StoreUnavailable as error:
             log.warning("relay_waits_for_store", reason=str(error))
             return None
+        faultpoint("relay.claimed")
         traces = {entry.event_id: entry.trace for entry in entries if entry.trace is not None}
         with tracing.carrying(traces):
             confirmed = await self._publisher.publish(split(entries), published_at)

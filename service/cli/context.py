@@ -13,7 +13,7 @@ import orjson
 import uvloop
 
 from service import app, telemetry
-from service.settings import Settings
+from service.settings import Known, Settings
 from service.settings.load import environment, load
 from service.store import pool
 from service.store.pool import Pool
@@ -30,8 +30,8 @@ class Context:
 
     config: Path | None
 
-    def load(self, sets: Mapping[str, str] | None = None) -> Settings:
-        return load(self.config, environment(), sets=sets or {}, known=app.KNOWN)
+    def load(self, sets: Mapping[str, str] | None = None, *, known: Known = app.KNOWN) -> Settings:
+        return load(self.config, environment(), sets=sets or {}, known=known)
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
@@ -52,6 +52,12 @@ async def reading(settings: Settings) -> AsyncIterator[Pool]:
 def print_json(body: object) -> None:
     """Exactly the API's body, on stdout."""
     click.echo(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode())
+
+
+def actor() -> str:
+    """Who is at the command line."""
+    known = environment()
+    return f"cli:{known.get('USER') or known.get('LOGNAME') or 'unknown'}"
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print exactly the API's body.")

@@ -198,13 +198,17 @@ def _carry_out(settings: Settings, decide: Decide, *, as_json: bool) -> int:
 
 async def _decide(settings: Settings, decide: Decide) -> Body:
     async with reading(settings) as pool:
-        return await decide(_hand(pool, settings))
+        return await decide(acting(pool, settings))
 
 
-def _hand(pool: Pool, settings: Settings) -> Hand:
+def acting(pool: Pool, settings: Settings) -> Hand:
+    """Whoever sits at this command line."""
+    return Hand(pool, app.rules(settings), actor())
+
+
+def actor() -> str:
     known = environment()
-    actor = f"cli:{known.get('USER') or known.get('LOGNAME') or 'unknown'}"
-    return Hand(pool, app.rules(settings), actor)
+    return f"cli:{known.get('USER') or known.get('LOGNAME') or 'unknown'}"
 
 
 async def _refold(
@@ -213,7 +217,7 @@ async def _refold(
     """Put the job in line and carry it here and now."""
     console = Console(stderr=as_json)
     async with reading(settings) as pool:
-        hand = _hand(pool, settings)
+        hand = acting(pool, settings)
         job, body = await refolds.place(hand, lifecycle, rate=rate, dry_run=dry_run, mine=True)
         if as_json:
             print_json(body)

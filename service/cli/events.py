@@ -118,6 +118,7 @@ class _Replay:
         self._settings = settings
         self._senders = app.senders(settings)
         self._rules = app.rules(settings)
+        self._sealing = app.sealing(settings)
         self._order = order
         self._rate = rate
         self._as_json = as_json
@@ -125,7 +126,7 @@ class _Replay:
 
     async def run(self, *, dry_run: bool, ask: bool) -> int:
         async with reading(self._settings) as pool:
-            seen = await replay.preview(pool, self._senders, self._order)
+            seen = await replay.preview(pool, self._senders, self._order, sealing=self._sealing)
             if dry_run and self._as_json:
                 print_json(seen)
             elif not self._as_json:
@@ -143,7 +144,7 @@ class _Replay:
 
     async def _carry(self, pool: Pool, job: Job) -> Job:
         """Take the job to its end; should another process take it over, see it through."""
-        step = replay.step(lambda: self._senders, lambda: self._rules)
+        step = replay.step(lambda: self._senders, lambda: self._rules, sealing=self._sealing)
         runner = jobs.Runner(pool, {"replay": step})
         columns = (TextColumn("  {task.description}"), BarColumn(40), MofNCompleteColumn())
         with Progress(*columns, console=self._console) as progress:
@@ -222,7 +223,12 @@ def _actor() -> str:
 
 async def _event(settings: Settings, event_id: UUID) -> Body:
     async with reading(settings) as pool:
-        body = await lookups.event(pool, event_id)
+        body = await lookups.event(
+            pool,
+            event_id,
+            sealing=app.sealing(settings),
+            hidden={name: source.mask for name, source in settings.sources.items()},
+        )
     if body is None:
         raise NotFound(f"There is no event {event_id}; it may be past its retention.")
     return body

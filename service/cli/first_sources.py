@@ -14,7 +14,7 @@ from service.settings.schema import as_toml
 from service.settings.values import NAME
 
 FOLDER = "secrets"
-TAKEN = ("jwt", "crm")
+TAKEN = ("jwt", "crm", "server-key")
 """Files of secrets that are no source's."""
 API = "https://api.example.com"
 COUNTED = "any"

@@ -2,19 +2,22 @@
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
 from pydantic_core import PydanticCustomError
 
+from service import app
 from service.cli.context import Context, reading, wait_for
-from service.cli.first_sources import FOLDER, TAKEN, First
+from service.cli.first_destinations import KEY, Reached
+from service.cli.first_sources import FOLDER, First
 from service.domain.errors import ConfigurationError, Conflict
 from service.intake.providers import registry
 from service.ops import sources
 from service.ops.proposing import Offered
 from service.settings import Settings, environment, locate
+from service.settings.schema import as_toml
 from service.settings.secrets import References
 
 BASE = "http://127.0.0.1:8080"
@@ -34,6 +37,11 @@ url = "embedded"                # or "env:AMQP_URL" for RabbitMQ; embedded needs
 [auth]
 jwt_secret = "file:{folder}/jwt"
 
+"""
+
+SEALED = """\
+[server]
+keys = ["file:{folder}/{key}"]   # seals access tokens in the database; keep a copy elsewhere
 """
 
 USUAL = """\
@@ -70,10 +78,13 @@ crm = "callback"
 url = "http://127.0.0.1:9000/callback"
 secret = "file:{folder}/crm"
 
+"""
+
+ROUTE = """\
 [[routes]]
 sources = ["*"]
 events = ["order.*"]
-destinations = ["crm"]
+destinations = {names}
 """
 
 
@@ -94,6 +105,13 @@ destinations = ["crm"]
     multiple=True,
     help="Begin with this source; may be repeated. `orderhook providers` lists the providers.",
 )
+@click.option(
+    "--destination",
+    "destinations_",
+    metavar="NAME=KIND",
+    multiple=True,
+    help="Begin with this destination; may be repeated. `orderhook crms` lists the kinds.",
+)
 @click.option("--from-capture", metavar="SOURCE", help="Propose the table of this source.")
 @click.option("--secret", help="With --from-capture: a reference to the secret, to be tried.")
 @click.pass_obj
@@ -102,26 +120,30 @@ def init(
     *,
     directory: Path,
     sources_: tuple[str, ...],
+    destinations_: tuple[str, ...],
     from_capture: str | None,
     secret: str | None,
 ) -> None:
-    if from_capture is not None and sources_:
-        raise click.UsageError("--source begins a configuration, --from-capture adds to one.")
+    if from_capture is not None and (sources_ or destinations_):
+        raise click.UsageError(
+            "--source and --destination begin a configuration, --from-capture adds to one."
+        )
     if from_capture is not None:
         settings = context.load()
         offered = offer(context, settings, secret) if secret else None
         click.echo(wait_for(_propose(settings, from_capture, offered)), nl=False)
     elif secret is not None:
         raise click.UsageError("--secret goes together with --from-capture.")
-    elif sources_:
-        begin(directory, [First.of(each) for each in sources_])
     else:
-        write(directory)
+        firsts = [First.of(each) for each in sources_]
+        begin(directory, firsts, [Reached.of(each) for each in destinations_])
 
 
 async def _propose(settings: Settings, name: str, secret: Offered | None) -> str:
     async with reading(settings) as pool:
-        return await sources.proposed(pool, settings.sources, name, secret=secret)
+        return await sources.proposed(
+            pool, settings.sources, name, secret=secret, sealing=app.sealing(settings)
+        )
 
 
 def offer(context: Context, settings: Settings, reference: str) -> Offered:
@@ -139,31 +161,59 @@ def offer(context: Context, settings: Settings, reference: str) -> Offered:
     return Offered(secret.reveal(), "" if plain else reference)
 
 
-def write(directory: Path) -> None:
-    """Write the configuration of a first installation."""
-    _lay(directory, USUAL.format(folder=FOLDER), fresh_secrets())
-    for source, provider in (("shop", "generic"), ("stripe", "stripe")):
-        preset = registry.preset(provider)
-        click.echo(f"{source}: POST to {BASE}/webhooks/{source}")
-        click.echo("\n".join(f"  {line}" for line in preset.setup.strip().splitlines()) + "\n")
-    click.echo(_then(directory))
+def begin(directory: Path, firsts: Sequence[First], reached: Sequence[Reached]) -> None:
+    """Write a configuration of these, or of the usual ones; say what each of them needs."""
+    _distinct("--source", [each.name for each in firsts])
+    _distinct("--destination", [each.name for each in reached])
+    parts = [_head(reached), _sources(firsts), _destinations(reached)]
+    _lay(directory, "".join(parts), _secrets(firsts, reached))
+    for line in (*_steps(firsts), *(each.steps() for each in reached), _then(directory)):
+        click.echo(line)
 
 
-def begin(directory: Path, firsts: Sequence[First]) -> None:
-    """Write a configuration of these sources, and say what each of their senders needs."""
-    names = [each.name for each in firsts]
+def _distinct(option: str, names: Sequence[str]) -> None:
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ConfigurationError(f"--source names {twice[0]} twice: give each source its own name.")
-    made = {name: value for each in firsts for name, value in each.made().items()}
-    fresh = {name: value for name, value in fresh_secrets().items() if name in TAKEN}
-    tables = "\n".join(each.table() for each in firsts) + "\n"
-    _lay(directory, tables, fresh | made)
-    for each in firsts:
-        click.echo(each.steps(BASE))
-    click.echo(_then(directory))
+        raise ConfigurationError(f"{option} names {twice[0]} twice: give each a name of its own.")
 
 
-def _lay(directory: Path, sources_: str, values: Mapping[str, str]) -> None:
+def _head(reached: Sequence[Reached]) -> str:
+    head = TEMPLATE.format(folder=FOLDER)
+    if not any(each.seals for each in reached):
+        return head
+    return head.replace("[server]\n", SEALED.format(folder=FOLDER, key=KEY), 1)
+
+
+def _sources(firsts: Sequence[First]) -> str:
+    if not firsts:
+        return USUAL.format(folder=FOLDER)
+    return "\n".join(each.table() for each in firsts) + "\n"
+
+
+def _destinations(reached: Sequence[Reached]) -> str:
+    if not reached:
+        return DESTINATION.format(folder=FOLDER) + ROUTE.format(names=as_toml(["crm"]))
+    names = as_toml([each.name for each in reached])
+    return "\n".join(each.table() for each in reached) + "\n" + ROUTE.format(names=names)
+
+
+def _secrets(firsts: Sequence[First], reached: Sequence[Reached]) -> Mapping[str, str]:
+    """Those that can be made up here, by the name of their file."""
+    tables = [*(each.made() for each in firsts), *(each.made() for each in reached)]
+    made = {name: value for table in tables for name, value in table.items()}
+    unused = {"shop", "stripe"} if firsts else set[str]()
+    unused |= {"crm"} if reached else set()
+    return {name: value for name, value in fresh_secrets().items() if name not in unused} | made
+
+
+def _steps(firsts: Sequence[First]) -> Iterator[str]:
+    yield from (each.steps(BASE) for each in firsts)
+    for source, provider in (("shop", "generic"), ("stripe", "stripe")) if not firsts else ():
+        lines = registry.preset(provider).setup.strip().splitlines()
+        yield f"{source}: POST to {BASE}/webhooks/{source}"
+        yield "\n".join(f"  {line}" for line in lines) + "\n"
+
+
+def _lay(directory: Path, text: str, values: Mapping[str, str]) -> None:
     """Write the file, and secrets beside it; neither over what is there."""
     target, folder = directory / "orderhook.toml", directory / FOLDER
     if target.exists():
@@ -171,8 +221,7 @@ def _lay(directory: Path, sources_: str, values: Mapping[str, str]) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, value in values.items():
         _write(folder / name, value)
-    head, tail = TEMPLATE.format(folder=FOLDER), DESTINATION.format(folder=FOLDER)
-    target.write_text(head + sources_ + tail)
+    target.write_text(text)
     click.echo(f"Wrote {target} and secrets in {folder}.\n")
 
 

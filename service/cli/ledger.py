@@ -31,6 +31,12 @@ def show(body: Body, console: Console) -> None:
     """The two equations, a row per source and per destination."""
     console.print(_counts("Events", "source", {**body["sources"], "all": body["totals"]}))
     console.print(_counts("Syncs", "destination", body["destinations"]))
+    for spool in body["spools"]:
+        if spool["state"] != "empty":
+            console.print(
+                f"The spool of {spool['gateway']} is {spool['state']} and holds "
+                f"{spool['requests']} requests: the ledger is incomplete."
+            )
     console.print(
         "[green]balanced[/]" if body["balanced"] else "[red]not balanced[/]",
         f"at {body['at']}",

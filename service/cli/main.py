@@ -8,18 +8,25 @@ import click
 from service import __version__
 from service.cli import (
     attempts,
+    audit,
     check,
+    crms,
     dead,
     demo,
+    destinations,
+    erasure,
     events,
     health,
     init,
+    keys,
     ledger,
     lifecycle,
     migrate,
     orders,
     providers,
+    reconcile,
     restored,
+    retention,
     run,
     send,
     sources,
@@ -43,17 +50,23 @@ VERBS: tuple[click.Command, ...] = (
     health.health,
     migrate.migrate,
     restored.restored,
+    retention.retention,
+    keys.keys,
     check.check,
     verify.verify,
     send.send,
     ledger.ledger,
     orders.orders,
+    erasure.erase,
     events.events,
     dead.dead,
     attempts.attempts,
+    audit.audit,
     sources.sources,
+    destinations.destinations,
+    reconcile.reconcile,
     providers.providers,
-    providers.crms,
+    crms.crms,
     lifecycle.lifecycle,
     token.token,
 )
@@ -90,7 +103,17 @@ def _take_config(verb: click.Command) -> click.Command:
 
 for verb in VERBS:
     cli.add_command(_take_config(verb))
-for group in (orders.orders, events.events, dead.dead, attempts.attempts, sources.sources):
+for group in (
+    orders.orders,
+    events.events,
+    dead.dead,
+    attempts.attempts,
+    sources.sources,
+    destinations.destinations,
+    retention.retention,
+    keys.keys,
+    audit.audit,
+):
     for verb in group.commands.values():
         _take_config(verb)
 

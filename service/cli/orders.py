@@ -1,20 +1,26 @@
 """`orderhook orders`: where an order stands and how it came there."""
 
+from contextlib import AsyncExitStack
+
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from service import app
+from service.app.adapters import adapted
 from service.cli.context import Context, as_json, print_json, reading, wait_for
-from service.cli.decisions import DECISIONS
-from service.cli.subjects import named, read_name, show_history, show_page
+from service.cli.decisions import DECISIONS, actor
+from service.cli.subjects import named, read_name, show_history, show_page, show_readings
+from service.cli.syncs import held, push
 from service.domain.errors import ConfigurationError
-from service.domain.events import Alias
+from service.domain.events import Alias, Subject
 from service.ops import dossiers, lookups
 from service.ops.decisions import unknown
 from service.ops.lookups import BadCursor, Body, Page
+from service.ops.refresh import Look, read
 from service.settings import Settings
+from service.store import pool
 from service.store.lookups import SubjectFilter
 
 
@@ -66,17 +72,33 @@ def list_(
 
 @orders.command(help="Where one order stands, in every lane and at every destination.")
 @click.argument("subject")
+@click.option("--refresh", is_flag=True, help="Read every destination back; mend what drifted.")
+@click.option("--no-repair", is_flag=True, help="With --refresh: only look.")
 @named
 @as_json
 @click.pass_obj
 def show(
-    context: Context, *, subject: str, lifecycle: str | None, scope: str | None, as_json: bool
+    context: Context,
+    *,
+    subject: str,
+    refresh: bool,
+    no_repair: bool,
+    lifecycle: str | None,
+    scope: str | None,
+    as_json: bool,
 ) -> int:
-    body = wait_for(_page(context.load(), subject, lifecycle=lifecycle, scope=scope))
+    if no_repair and not refresh:
+        raise click.UsageError("--no-repair goes with --refresh only.")
+    settings = context.load()
+    name = read_name(settings, subject, lifecycle=lifecycle, scope=scope)
+    looking = _refreshed(settings, name, repair=not no_repair) if refresh else _page(settings, name)
+    body = wait_for(looking)
     if as_json:
         print_json(body)
-    else:
-        show_page(Console(), body)
+        return 0
+    show_page(Console(), body)
+    if refresh:
+        show_readings(Console(), body)
     return 0
 
 
@@ -88,7 +110,9 @@ def show(
 def history(
     context: Context, *, subject: str, lifecycle: str | None, scope: str | None, as_json: bool
 ) -> int:
-    body = wait_for(_page(context.load(), subject, lifecycle=lifecycle, scope=scope))
+    settings = context.load()
+    name = read_name(settings, subject, lifecycle=lifecycle, scope=scope)
+    body = wait_for(_page(settings, name))
     if as_json:
         print_json(body["history"])
     else:
@@ -96,23 +120,43 @@ def history(
     return 0
 
 
-for decision in DECISIONS:
+for decision in (*DECISIONS, held, push):
     orders.add_command(decision)
 
 
 async def _list(settings: Settings, wanted: SubjectFilter, page: Page) -> Body:
     known = app.rules(settings).lifecycles
-    async with reading(settings) as pool:
+    async with reading(settings) as store:
         try:
-            return await lookups.subjects(pool, wanted, page, lifecycles=known)
+            return await lookups.subjects(store, wanted, page, lifecycles=known)
         except BadCursor:
             raise ConfigurationError("--cursor is not the `next` of a page of this list.") from None
 
 
-async def _page(settings: Settings, text: str, *, lifecycle: str | None, scope: str | None) -> Body:
-    name = read_name(settings, text, lifecycle=lifecycle, scope=scope)
-    async with reading(settings) as pool:
-        body = await dossiers.read(pool, name, lifecycles=app.rules(settings).lifecycles)
+async def _refreshed(settings: Settings, name: Subject, *, repair: bool) -> Body:
+    async with AsyncExitStack() as stack:
+        dsn = await app.find_store(settings, stack)
+        store = await stack.enter_async_context(pool.opened(dsn, size=2, name="cli"))
+        adapters = await stack.enter_async_context(adapted(settings, dsn))
+        known = app.rules(settings).lifecycles
+        look = Look(
+            store,
+            adapters.present(),
+            known,
+            actor=actor(),
+            repair=repair,
+            mask=app.rules(settings).mask,
+        )
+        body = await read(look, name)
+    if body is None:
+        raise unknown(name)
+    return body
+
+
+async def _page(settings: Settings, name: Subject) -> Body:
+    async with reading(settings) as store:
+        rules = app.rules(settings)
+        body = await dossiers.read(store, name, lifecycles=rules.lifecycles, mask=rules.mask)
     if body is None:
         raise unknown(name)
     return body

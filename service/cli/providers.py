@@ -1,4 +1,4 @@
-"""`orderhook providers` and `orderhook crms`: what this release understands."""
+"""`orderhook providers`: the kinds of senders, and how each is set up."""
 
 from typing import Any
 
@@ -12,7 +12,6 @@ from service.domain.errors import ConfigurationError
 from service.intake.preset import Preset
 from service.intake.providers import registry as senders
 from service.sandbox.senders import SAMPLES
-from service.worker.crms import registry as destinations
 
 PROOFS = {
     "sdk": "the vendor's own code",
@@ -92,16 +91,3 @@ def _show(preset: Preset, *, as_json: bool) -> None:
         click.echo(f"\nOptions: {', '.join(preset.options)}")
     samples = ", ".join(SAMPLES.get(preset.name, {})) or "none"
     click.echo(f"\nSamples (orderhook send SOURCE --sample NAME): {samples}")
-
-
-@click.command(help="The kinds of destinations.")
-@as_json
-def crms(*, as_json: bool) -> None:
-    rows = [{"name": kind.name, "title": kind.title} for kind in destinations.CRMS]
-    if as_json:
-        print_json({"items": rows, "next": None})
-        return
-    table = Table("crm", "system")
-    for each in rows:
-        table.add_row(each["name"], each["title"])
-    Console().print(table)

@@ -162,5 +162,7 @@ async def _refused(settings: Settings, name: str) -> Body:
 async def _captured(settings: Settings, name: str, number: int | None) -> Body:
     async with reading(settings) as pool:
         if number is not None:
-            return await senders.capture(pool, settings.sources, name, number)
-        return await senders.captured(pool, settings.sources, name)
+            return await senders.capture(
+                pool, settings.sources, name, number, sealing=app.sealing(settings)
+            )
+        return await senders.captured(pool, settings.sources, name, sealing=app.sealing(settings))

@@ -65,6 +65,45 @@ def show_page(console: Console, body: Body) -> None:
             f"{each['at']:%F %T}: {each['reason']}"
         )
     console.print(_syncs(body))
+    _print_held(_print, body["syncs"])
+
+
+def _print_held(print_: Callable[[str], None], syncs: list[Body]) -> None:
+    for sync in syncs:
+        if sync["difference"]:
+            print_(
+                f"  {sync['destination']} (held for {sync['held_for']}): "
+                f"{differences(sync['difference'])}"
+            )
+
+
+def show_readings(console: Console, body: Body) -> None:
+    """What each destination was just seen to show."""
+    _print = _printer(console)
+    for reading in body["readings"]:
+        _print(f"  read back: {reading['sentence']}")
+    for item in body["drift"]:
+        _print(
+            f"    {item['destination']}  {item['field']}: ours {_value(item['ours'])}, "
+            f"theirs {_value(item['theirs'])}{_changed(item)}"
+        )
+
+
+def differences(fields: list[Body]) -> str:
+    return "; ".join(
+        f"{each['field']}: ours {_value(each['ours'])}, theirs {_value(each['theirs'])}"
+        for each in fields
+    )
+
+
+def _value(text: str | None) -> str:
+    return text or "empty"
+
+
+def _changed(item: Body) -> str:
+    when = f", changed at {item['modified_at']:%F %T}" if item["modified_at"] else ""
+    by = {True: " by our own user", False: " by somebody else", None: ""}[item["by_us"]]
+    return f"{when}{by}"
 
 
 def show_history(console: Console, body: Body) -> None:
@@ -111,7 +150,7 @@ def _says(step: Body) -> str:
 
 def _syncs(body: Body) -> Table:
     """Its records, and below them those that merged subjects left behind."""
-    table = Table("destination", "state", "desired", "synced", "error")
+    table = Table("destination", "state", "desired", "synced", "record", "error")
     left = [(each["subject"], sync) for each in body["merged"] for sync in each["syncs"]]
     for owner, sync in [*((None, sync) for sync in body["syncs"]), *left]:
         where = sync["destination"] if owner is None else f"{sync['destination']} (of {owner})"
@@ -120,6 +159,7 @@ def _syncs(body: Body) -> Table:
             sync["state"],
             str(sync["desired"]),
             str(sync["synced"]),
+            escape(sync["remote_id"] or ""),
             escape(sync["error"] or ""),
         )
     return table

@@ -9,16 +9,28 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from service.domain import strands, sums
+from service.domain import bases, strands, sums
+from service.domain.bases import NOTHING, Base
 from service.domain.events import AttributeValue, Event, Outcome, Revocation, Statement
 from service.domain.lifecycle import Lifecycle
 from service.domain.state import Pin, Place, State, Strands
 from service.domain.strands import Ruling
 from service.domain.sums import Tally, Teller
 
-__all__ = ["LAW", "Folded", "Pin", "Place", "Ruling", "State", "advance", "fold"]
+__all__ = [
+    "LAW",
+    "Base",
+    "Folded",
+    "Pin",
+    "Place",
+    "Ruling",
+    "State",
+    "advance",
+    "compact",
+    "fold",
+]
 
-LAW = 2
+LAW = 3
 """Raise it with every change of the law or of a lifecycle that can change a folded state.
 
 The law is this module, `strands`, `sums` and `state`.
@@ -26,6 +38,7 @@ The law is this module, `strands`, `sums` and `state`.
 
 ROLLED_BACK = Ruling(Outcome.REVOKED, "an operator took it back")
 REVOKED = Ruling(Outcome.REVOKED, "its sender took it back")
+LATE = Ruling(Outcome.SUPERSEDED, "what was said after it is past its retention and stands")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +55,94 @@ def fold(
     *,
     pins: Sequence[Pin] = (),
     rolled_back: Collection[UUID] = (),
+    base: Base = NOTHING,
 ) -> Folded:
     """Apply the law to all events of one subject whose fate is `fold`.
 
     `pins` are those that no operator released; `rolled_back` are events that operators took back.
+    `base` stands for events that were purged; nothing is ruled about those any more.
     """
     held = {pin.lane: pin for pin in sorted(pins) if lifecycle.find(pin.lane, pin.status)}
-    begun = State(pins=held, rolled_back=frozenset(rolled_back))
-    return _walk(lifecycle, begun, events=_once(events))
+    begun = replace(_ground(lifecycle, base), pins=held, rolled_back=frozenset(rolled_back))
+    folded = _walk(lifecycle, begun, events=_once([*base.untimed, *events]))
+    gone = {event.id for event in base.untimed}
+    ruled = {each: said for each, said in folded.outcomes.items() if each not in gone}
+    return Folded(folded.state, ruled)
+
+
+def compact(
+    lifecycle: Lifecycle,
+    base: Base,
+    events: Iterable[Event],
+    *,
+    old: Collection[UUID],
+    rolled_back: Collection[UUID] = (),
+) -> tuple[Base, frozenset[UUID]]:
+    """Purge old events of one subject: what stands for them from now on, and which they are.
+
+    Only those go behind which no younger one sorts, so that the rest folds on top as all did. What
+    a staying event takes back stays with it, because an operator may take back that one.
+    """
+    every = _once(events)
+    begun = replace(_ground(lifecycle, base), rolled_back=frozenset(rolled_back))
+    known = replace(begun, revoked=begun.revoked | _revocations(begun, every))
+    walking = [each for each in every if _passed_over(lifecycle, known, each) is None]
+    going = _going(lifecycle, walking, old)
+    revoked = begun.revoked | _revocations(begun, going)
+    walks = {each.id for each in walking}
+    settled = replace(begun, revoked=revoked)
+    passed = {
+        each.id: ruling
+        for each in every
+        if each.id in old
+        and each.id not in walks
+        and (ruling := _passed_over(lifecycle, settled, each)) is not None
+    }
+    heard = [
+        each
+        for each in every
+        if each in going or (each.id in passed and passed[each.id].outcome is Outcome.IGNORED)
+    ]
+    timed = [each for each in going if _is_timed(each)]
+    turned = replace(known, returns=known.returns | _returns(walking))
+    walked = _walk(lifecycle, turned, events=timed)
+    state = State(
+        strands=walked.state.strands,
+        attributes=walked.state.attributes,
+        tallies=walked.state.tallies,
+        returns=begun.returns | _returns(going),
+        revoked=revoked,
+        last=walked.state.last,
+    )
+    untimed = [
+        each
+        for each in [*base.untimed, *(each for each in going if not _is_timed(each))]
+        if _weighs(each.statement) and _passed_over(lifecycle, settled, each) != REVOKED
+    ]
+    said = base.claims | {
+        (alias, each.source) for each in heard for alias in each.statement.aliases
+    }
+    gone = frozenset(each.id for each in going) | passed.keys()
+    left = Base(state, bases.without_repeats(untimed), said, base.events + len(gone))
+    return left, gone
+
+
+def _going(lifecycle: Lifecycle, walking: Sequence[Event], old: Collection[UUID]) -> list[Event]:
+    """The old ones, but for timed ones behind a younger one: where that stands, they matter."""
+    ordered = [each for each in _in_order(lifecycle, walking) if _weighs(each.statement)]
+    young = (n for n, each in enumerate(ordered) if each.id not in old and _is_timed(each))
+    blocked = {each.id for each in ordered[next(young, len(ordered)) :] if _is_timed(each)}
+    return [each for each in walking if each.id in old and each.id not in blocked]
+
+
+def _ground(lifecycle: Lifecycle, base: Base) -> State:
+    """What purged events folded to, as far as the lifecycle still knows what they said."""
+    found = {
+        name: each
+        for name, each in base.state.strands.items()
+        if name in lifecycle.lanes and strands.known(lifecycle.lanes[name], each)
+    }
+    return replace(base.state, strands=found, lanes={}, untimed=None)
 
 
 def advance(lifecycle: Lifecycle, state: State, events: Iterable[Event]) -> Folded | None:
@@ -69,6 +162,8 @@ def _once(events: Iterable[Event]) -> list[Event]:
 class _Draft:
     """The parts of a state that the walk moves; what it starts from is never changed."""
 
+    ground: State
+    """What it starts from."""
     strands: dict[str, Strands]
     attributes: dict[str, AttributeValue]
     tallies: dict[Teller, Tally]
@@ -88,6 +183,7 @@ def _walk(lifecycle: Lifecycle, state: State, *, events: Sequence[Event]) -> Fol
             walking.append(event)
     returns = state.returns | _returns(walking)
     draft = _Draft(
+        state,
         dict(state.strands),
         dict(state.attributes),
         dict(state.tallies),
@@ -162,8 +258,12 @@ def _step(lifecycle: Lifecycle, draft: _Draft, event: Event, *, returns: Collect
     """Take what the event says; attributes and money count though its status comes too late."""
     said = event.statement
     ruling = Ruling(Outcome.APPLIED, _contents(said))
+    place = _place(lifecycle, event) if _weighs(said) else None
+    late = place is not None and _is_late(draft, event, place)
     wanted = lifecycle.find(said.lane, said.status)
-    if said.lane is not None and wanted is not None:
+    if late and said.lane in draft.ground.strands:
+        ruling = LATE
+    elif said.lane is not None and wanted is not None:
         draft.strands[said.lane], ruling = strands.step(
             lifecycle.lanes[said.lane],
             draft.strands.get(said.lane, Strands()),
@@ -171,15 +271,23 @@ def _step(lifecycle: Lifecycle, draft: _Draft, event: Event, *, returns: Collect
             wanted=wanted,
             returns=returns,
         )
-    draft.attributes |= said.attributes
+    known = draft.ground.attributes if late else {}
+    draft.attributes |= {name: one for name, one in said.attributes.items() if name not in known}
     for money in said.money:
         teller = Teller(money.kind, event.source)
-        draft.tallies[teller] = sums.heard(draft.tallies.get(teller, Tally()), money)
-    if _weighs(said):
-        place = _place(lifecycle, event)
+        tally = draft.tallies.get(teller, Tally())
+        if not (late and money.id is not None and money.id in tally.words):
+            draft.tallies[teller] = sums.heard(tally, money)
+    if place is not None and not late:
         draft.last = place if _is_timed(event) else draft.last
         draft.untimed = draft.untimed if _is_timed(event) else place
     return _revoking(said, said.revokes, ruling) if said.revokes is not None else ruling
+
+
+def _is_late(draft: _Draft, event: Event, place: Place) -> bool:
+    """Whether it sorts before what was purged: only a fold that begins with a base meets such."""
+    last = draft.ground.last
+    return _is_timed(event) and last is not None and place < last
 
 
 def _contents(said: Statement) -> str:

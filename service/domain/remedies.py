@@ -52,6 +52,15 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The destination has no record for the subject.",
         "Create the record there, then redrive; or set on_missing to wait.",
     ),
+    Reason.AMBIGUOUS_RECORD: Explanation(
+        "More than one record of the destination carries the number of the subject.",
+        "Merge the records named in the summary there, or take the number out of all but one, "
+        "then redrive.",
+    ),
+    Reason.NOT_CONFIGURED: Explanation(
+        "The configuration of the destination cannot express the change; nothing was sent.",
+        "Mend what the summary names (objects, attributes and their types), reload, then redrive.",
+    ),
     Reason.GONE: Explanation(
         "The destination says that its address is gone for good.",
         "Set the new url of the destination, reload, then redrive.",
@@ -61,8 +70,9 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "See in the attempts what failed; when the destination is well again, redrive.",
     ),
     Reason.UNKNOWN_OUTCOME: Explanation(
-        "Nobody knows whether the destination took the change, and it cannot be asked.",
-        "Look at the record there: if it shows the status, discard; if not, redrive.",
+        "Nobody knows whether the destination took the change: no answer came, time and again.",
+        "Look at the record there: if it shows the status, discard; if not, redrive. A redrive "
+        "reads the record first, where the destination can be read.",
     ),
 }
 

@@ -55,6 +55,11 @@ def heard(tally: Tally, money: Money) -> Tally:
     return replace(tally, words={**tally.words, money.id: Word(money.amount, currency)})
 
 
+def larger(one: str, other: str) -> str:
+    """The larger of two amounts as they were written."""
+    return max(one, other, key=_size)
+
+
 def _size(amount: str) -> tuple[Decimal, int]:
     """Order by value; of equal ones the text with more decimal places is the larger."""
     return Decimal(amount), len(amount.partition(".")[2])

@@ -15,6 +15,8 @@ class Reason(StrEnum):
     POISON = "poison"
     REFUSED = "refused"
     NOT_FOUND = "not_found"
+    AMBIGUOUS_RECORD = "ambiguous_record"
+    NOT_CONFIGURED = "not_configured"
     GONE = "gone"
     RETRIES_EXHAUSTED = "retries_exhausted"
     UNKNOWN_OUTCOME = "unknown_outcome"
@@ -30,6 +32,8 @@ class Retry:
     """Owed still; try again after the delay, or after the schedule's own delay when None."""
 
     after: timedelta | None = None
+    free: bool = False
+    """It was not at fault: no attempt is counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,15 @@ def is_allowed(peer: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool
     return any((mapped or address) in network for network in listed)
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one source may send: how much, how much at a time, and whether without a length."""
+
+    max_body: int = 256 * 1024
+    concurrency: int = 1000
+    chunked: bool = False
+
+
 @dataclass(slots=True)
 class Bucket:
     """A token bucket that holds what one second grants."""

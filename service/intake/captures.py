@@ -13,6 +13,7 @@ from service.settings import Source
 from service.store import captures
 from service.store.captures import Capture
 from service.store.pool import Pool
+from service.store.seals import PLAIN, Seals
 
 WAITING = 32
 """Captures that may wait for their turn; with more a sender is told to come back."""
@@ -22,8 +23,9 @@ LONGEST = 8192
 class Captures:
     """Stores captures one at a time, so that a flood of them leaves the pool to live sources."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, sealing: Seals = PLAIN) -> None:
         self._pool = pool
+        self._sealing = sealing
         self._turn = asyncio.Lock()
         self._waiting = 0
 
@@ -34,7 +36,7 @@ class Captures:
         self._waiting += 1
         try:
             async with self._turn:
-                await captures.add(self._pool, _capture(source, request))
+                await captures.add(self._pool, _capture(source, request), sealing=self._sealing)
         finally:
             self._waiting -= 1
 

@@ -1,6 +1,7 @@
 """Waiting requests in, one commit for many of them out; each waiter learns its own fate."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +15,11 @@ from service import journal, supervisor, telemetry, tracing
 from service.domain import keys
 from service.domain.errors import DataRejected, StoreUnavailable
 from service.domain.events import Event, Fate, Statement
+from service.faultpoint import faultpoint
 from service.store import acceptance
 from service.store.acceptance import Accepted, Arrival
 from service.store.pool import Pool
+from service.store.seals import PLAIN, Seals
 
 log = structlog.get_logger()
 
@@ -26,6 +29,10 @@ WAITING_REQUESTS = 4096
 """Above this many waiters the next one is told at once to come back."""
 ANSWER_BUDGET = 2.0
 """Seconds a request may wait for its commit; most senders give up after three."""
+SPOOL_BUDGET = 0.25
+"""Seconds a request waits that may go to the spool instead."""
+PROBE = 0.25
+"""While PostgreSQL is away one request in so many seconds asks whether it is back."""
 
 
 class Handoff(Protocol):
@@ -61,27 +68,57 @@ class Waiter:
 class GroupCommit:
     """Two writers take turns; while one commits, the next batch gathers by itself."""
 
-    def __init__(self, pool: Pool, handoff: Handoff, *, process: UUID, lease: timedelta) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        handoff: Handoff,
+        *,
+        process: UUID,
+        lease: timedelta,
+        sealing: Seals = PLAIN,
+    ) -> None:
         self._pool = pool
         self._handoff = handoff
         self._process = process
         self._lease = lease
+        self._sealing = sealing
         self._waiting: deque[Waiter] = deque()
         self._arrived = asyncio.Event()
         self._journal = journal.Accepted()
+        self._away = False
+        self._next_probe = 0.0
 
-    async def submit(self, arrival: Arrival) -> Receipt:
-        """Return when the request is durable; StoreUnavailable when that is not known in time."""
+    async def submit(self, arrival: Arrival, *, within: float = ANSWER_BUDGET) -> Receipt:
+        """Return when the request is durable; StoreUnavailable when that is not known in time.
+
+        While PostgreSQL is away, one who can go elsewhere (`within` below the usual budget) is
+        told so at once, but for the one that finds out whether it is back.
+        """
+        if self._away and within < ANSWER_BUDGET and not self._may_probe():
+            raise StoreUnavailable("PostgreSQL is away.")
         if len(self._waiting) >= WAITING_REQUESTS:
             raise StoreUnavailable("Too many requests wait for PostgreSQL.")
         waiter = Waiter(arrival, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
         self._arrived.set()
         try:
-            async with asyncio.timeout(ANSWER_BUDGET):
+            async with asyncio.timeout(within):
                 return await waiter.receipt
         except TimeoutError as error:
+            self._note_away()
             raise StoreUnavailable("PostgreSQL did not commit in time.") from error
+
+    def _may_probe(self) -> bool:
+        now = time.monotonic()
+        if now < self._next_probe:
+            return False
+        self._next_probe = now + PROBE
+        return True
+
+    def _note_away(self) -> None:
+        if not self._away:
+            self._next_probe = time.monotonic() + PROBE
+        self._away = True
 
     async def run(self, stop: asyncio.Event) -> None:
         """One writer: commits batches until stopped and nothing waits any more."""
@@ -134,9 +171,11 @@ class GroupCommit:
             )
             for waiter in batch:
                 _fail(waiter, failure)
+            self._note_away()
             if not isinstance(error, StoreUnavailable):
                 raise
         else:
+            self._away = False
             for waiter in batch:
                 self._journal.note(waiter.arrival.id, _settle(waiter, accepted))
 
@@ -145,12 +184,18 @@ class GroupCommit:
         fast = self._handoff.reserve()
         try:
             accepted = await acceptance.accept(
-                self._pool, arrivals, process=self._process, published=fast, lease=self._lease
+                self._pool,
+                arrivals,
+                process=self._process,
+                published=fast,
+                lease=self._lease,
+                sealing=self._sealing,
             )
         except BaseException:
             if fast:
                 self._handoff.release()
             raise
+        faultpoint("accept.committed")
         if fast:
             with tracing.carrying(acceptance.traces(arrivals)):
                 self._handoff.send(list(accepted.fresh), accepted.at)

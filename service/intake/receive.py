@@ -18,9 +18,9 @@ from service.domain.errors import StoreUnavailable
 from service.domain.events import Event
 from service.domain.refusals import Cause
 from service.intake import keys
-from service.intake.admission import Rates, is_allowed
+from service.intake.admission import Bounds, Rates, is_allowed
 from service.intake.captures import Captures
-from service.intake.group_commit import GroupCommit, Receipt
+from service.intake.group_commit import SPOOL_BUDGET, GroupCommit, Receipt
 from service.intake.keys import KeyServers
 from service.intake.provider import (
     Forged,
@@ -32,6 +32,8 @@ from service.intake.provider import (
     Undecided,
 )
 from service.intake.refusals import UNKNOWN, Refusals
+from service.intake.spool.drain import Brought
+from service.intake.spool.spool import Spool
 from service.intake.verification import signing
 from service.settings import Source
 from service.store.acceptance import Arrival
@@ -42,7 +44,7 @@ log = structlog.get_logger()
 PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 RETRY_AFTER = 5
 """Seconds we ask a sender to wait when its request could not be stored."""
-DEFAULT_MAX_BODY = 256 * 1024
+ANYONE = Bounds()
 NO_MARK: Mapping[str, str] = MappingProxyType({})
 
 
@@ -73,13 +75,18 @@ class Intake:
         self._tallies = tallies
         self._servers = servers
         self._captures = captures
+        self.spool: Spool | None = None
+        """Where requests may go that PostgreSQL cannot take now."""
         self._rates = Rates()
         self.refusals = Refusals()
 
-    def max_body(self, source: str) -> int:
-        """How many bytes a body of this source may have; unknown names get the default."""
+    def bounds(self, source: str) -> Bounds:
+        """What this source may send; unknown names get the defaults."""
         sender = self.senders.get(source)
-        return sender.source.max_body if sender else DEFAULT_MAX_BODY
+        if sender is None:
+            return ANYONE
+        said = sender.source
+        return Bounds(said.max_body, said.concurrency, said.chunked)
 
     async def receive(self, source: str, request: RawRequest) -> Reply:
         """Greet, or capture, or judge, parse, commit, answer."""
@@ -153,12 +160,35 @@ class Intake:
         with tracing.step("accept", attributes=said) as span:
             arrival = _arrival(sender, request)
             try:
-                receipt = await self._commits.submit(arrival)
+                receipt = await self._made_durable(sender, arrival, request)
             except StoreUnavailable as error:
                 span.fail("unavailable")
                 return self._put_off(arrival.source, str(error), seconds=RETRY_AFTER)
         telemetry.ACCEPT_SECONDS.observe(time.monotonic() - began)
         return self._acknowledge(arrival, receipt, sender.provider.acknowledge(request))
+
+    async def _made_durable(self, sender: Sender, arrival: Arrival, request: RawRequest) -> Receipt:
+        """In PostgreSQL; or in the spool, while PostgreSQL is away and the source allows it."""
+        if self.spool is None or sender.source.durability == "strict":
+            return await self._commits.submit(arrival)
+        try:
+            return await self._commits.submit(arrival, within=SPOOL_BUDGET)
+        except StoreUnavailable as error:
+            log.debug("request_spooled", request_id=str(arrival.id), reason=str(error))
+            await self.spool.keep(arrival.source, replace(_bare(request), id=arrival.id))
+            telemetry.SPOOLED.labels(arrival.source).inc()
+            return Receipt(len(arrival.events), 0)
+
+    async def bring(self, source: str, request: RawRequest) -> Brought:
+        """Store a request out of the spool under the name it was answered with."""
+        sender = self.senders.get(source)
+        if sender is None:
+            return Brought.HOMELESS
+        try:
+            await self._commits.submit(_arrival(sender, request))
+        except StoreUnavailable:
+            return Brought.LATER
+        return Brought.STORED
 
     def _acknowledge(self, arrival: Arrival, receipt: Receipt, demanded: Reply | None) -> Reply:
         duplicate = 0 < receipt.events == receipt.duplicates
@@ -255,6 +285,12 @@ def problem(
     """An error as application/problem+json (RFC 9457)."""
     body = orjson.dumps({"title": title, "status": status, "detail": detail})
     return Reply(status, body, {"Content-Type": "application/problem+json", **(headers or {})})
+
+
+def _bare(request: RawRequest) -> RawRequest:
+    """What the spool may hold of a request: no credential."""
+    safe = [(name, value) for name, value in request.headers if name not in PRIVATE_HEADERS]
+    return replace(request, headers=safe)
 
 
 def _kept(request: RawRequest) -> dict[str, str]:

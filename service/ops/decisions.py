@@ -25,7 +25,9 @@ class Hand:
 
     async def page(self, name: Subject) -> Body:
         """The subject as it is now."""
-        found = await dossiers.read(self.pool, name, lifecycles=self.rules.lifecycles)
+        found = await dossiers.read(
+            self.pool, name, lifecycles=self.rules.lifecycles, mask=self.rules.mask
+        )
         if found is None:
             raise unknown(name)
         return found

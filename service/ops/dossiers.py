@@ -4,30 +4,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Literal
 
+from service.domain.drift import Difference
 from service.domain.events import Outcome, Subject
 from service.domain.law import State
 from service.domain.lifecycle import Lifecycle
+from service.domain.masking import USUALLY, Mask
 from service.ops.lookups import Body, subject_item
 from service.store import dossiers
 from service.store.dossiers import MOST_HISTORY, Dossier, Row
 from service.store.pool import Pool
 
-Act = Literal["correction", "release", "rollback", "link", "unlink", "merge"]
+Act = Literal["correction", "release", "rollback", "link", "unlink", "merge", "sync"]
 
 OPERATOR, DENIAL = "operator", "denial"
 """The kind of claim that outranks all others, and an operator's word against one."""
 
 
-async def read(pool: Pool, name: Subject, *, lifecycles: Mapping[str, Lifecycle]) -> Body | None:
+async def read(
+    pool: Pool, name: Subject, *, lifecycles: Mapping[str, Lifecycle], mask: Mask = USUALLY
+) -> Body | None:
     """Answer what GET /subjects/{lifecycle}/{ref} answers; None when nothing has this name.
 
     The name of a merged subject is answered with the one that stands for it now.
     """
     found = await dossiers.read(pool, name)
-    return _body(found, name, lifecycles) if found else None
+    return _body(found, name, lifecycles, mask) if found else None
 
 
-def _body(found: Dossier, asked: Subject, lifecycles: Mapping[str, Lifecycle]) -> Body:
+def _body(found: Dossier, asked: Subject, lifecycles: Mapping[str, Lifecycle], mask: Mask) -> Body:
     row = found.subject
     state = State.from_json(row["state"]) if row["state"] is not None else State.empty()
     item = subject_item(row, lifecycles)
@@ -40,7 +44,7 @@ def _body(found: Dossier, asked: Subject, lifecycles: Mapping[str, Lifecycle]) -
             {"parcel": parcel, "returns": parcel in state.returns, "lanes": lanes}
             for parcel, lanes in state.parcels_view.items()
         ],
-        "attributes": state.attributes_view,
+        "attributes": mask.attributes(state.attributes_view),
         "aliases": _aliases(found.claims, root=row["id"]),
         "corrections": [_correction(each) for each in reversed(standing)],
         "merged": [_left_behind(each, found.syncs) for each in found.merged],
@@ -103,11 +107,26 @@ def _sync(row: Row) -> Body:
         "state": row["state"],
         "desired": row["desired_version"],
         "synced": row["synced_version"],
-        "remote_id": None,
+        "remote_id": row["remote_id"],
         "error": row["error"],
         "attempts": row["attempts"],
         "due_at": row["due_at"],
+        **_held(row),
     }
+
+
+def differing(difference: Mapping[str, Difference] | None) -> list[Body]:
+    """Each field that differs, as the API shows it."""
+    return [
+        {"field": name, "ours": each["ours"], "theirs": each["theirs"]}
+        for name, each in sorted((difference or {}).items())
+    ]
+
+
+def _held(row: Row) -> Body:
+    """Why nothing is written, and what would be; a discarded letter was an operator's decision."""
+    held_for = (row["held_for"] or OPERATOR) if row["state"] == "held" else None
+    return {"held_for": held_for, "difference": differing(row["difference"] if held_for else None)}
 
 
 def _history(found: Dossier) -> list[Body]:
@@ -163,8 +182,23 @@ def _plain(row: Row, action: str, detail: Mapping[str, Any]) -> Body | None:
         case "subject.unlink":
             held = "; no source brings that back" if detail.get("denied") else ""
             return _step(row, "unlink", reason=f"no longer called {_called(detail)}{held}")
+        case "subject.push" | "subject.keep" | "subject.retry" | "subject.refresh":
+            return _step(row, "sync", reason=_decided(action, detail))
         case _:
             return None
+
+
+def _decided(action: str, detail: Mapping[str, Any]) -> str:
+    destination = detail["destination"]
+    match action:
+        case "subject.push":
+            return f"ours is written at {destination}, whatever stands there: {detail['reason']}"
+        case "subject.keep":
+            return f"theirs stays at {destination} until the next version: {detail['reason']}"
+        case "subject.retry":
+            return f"tried again at {destination}: {detail['reason']}"
+        case _:
+            return f"read back and {detail['repair']}: {detail['said']}"
 
 
 def _called(detail: Mapping[str, Any]) -> str:

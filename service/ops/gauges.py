@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service import telemetry
+from service.domain import budget
 from service.settings import Settings
-from service.store import gauges, partitions
+from service.store import budgets, destinations, gauges, partitions
 from service.store.pool import Connection, Pool, transaction
 from service.supervisor import Phase, Supervisor
 
@@ -31,14 +32,17 @@ class Labels:
 
 async def look_at_tables(pool: Pool, labels: Labels) -> None:
     """Count what is owed, dead and odd; raises StoreUnavailable and changes nothing then."""
-    destinations = labels.destinations
+    names = labels.destinations
     async with transaction(pool, readonly=True) as tx:
         backlogs = await gauges.outbox(tx)
-        owed = await gauges.syncs(tx, destinations)
-        dead = await gauges.dead_letters(tx, destinations)
+        owed = await gauges.syncs(tx, names)
+        dead = await gauges.dead_letters(tx, names)
         days = await partitions.ahead(tx)
         oddities = await _oddities(tx, labels)
+    standing = await destinations.states(pool)
+    spent = await budgets.of(pool, names)
     _show(oddities, labels)
+    _show_destinations(standing, spent, names)
     telemetry.PARTITION_DAYS.set(days)
     for backlog in backlogs:
         name = PRIORITY_NAMES[backlog.priority]
@@ -46,7 +50,7 @@ async def look_at_tables(pool: Pool, labels: Labels) -> None:
         telemetry.OUTBOX_OLDEST.labels(name).set(backlog.oldest_seconds)
     # Cleared: a destination may be gone, and a count that is 0 has no row.
     telemetry.SYNCS_OWED.clear()
-    for name in destinations:
+    for name in names:
         for state in OWED_STATES:
             telemetry.SYNCS_OWED.labels(name, state).set(0)
     for row in owed:
@@ -96,6 +100,25 @@ def _show(found: _Oddities, labels: Labels) -> None:
         telemetry.LOOKUPS_OLDEST.labels(source).set(oldest)
     for flag in labels.flags:
         telemetry.SUBJECTS_FLAGGED.labels(flag).set(found.flagged.get(flag, 0))
+
+
+CAUSES = ("operator", "auth", "human")
+
+
+def _show_destinations(
+    standing: Mapping[str, destinations.Row], spent: Sequence[budgets.Row], names: Sequence[str]
+) -> None:
+    for gauge in (telemetry.DESTINATION_PAUSED, telemetry.BREAKER_OPEN, telemetry.BUDGET_LEFT):
+        gauge.clear()
+    for name in names:
+        row = standing.get(name, {})
+        telemetry.BREAKER_OPEN.labels(name).set(row.get("breaker", "closed") != "closed")
+        for cause in CAUSES:
+            telemetry.DESTINATION_PAUSED.labels(name, cause).set(row.get("pause_cause") == cause)
+    for row in spent:
+        if row["period"] >= budget.DAY:
+            left = max(0.0, 1 - row["used"] / row["ceiling"])
+            telemetry.BUDGET_LEFT.labels(row["destination"], row["name"]).set(left)
 
 
 def look_at_tasks(supervisors: Iterable[Supervisor]) -> None:

@@ -26,6 +26,7 @@ from service.store.acceptance import Arrival
 from service.store.ids import new_id
 from service.store.owed_lookups import Owed
 from service.store.pool import Pool, transaction
+from service.store.seals import PLAIN, Seals
 from service.supervisor import pause
 from service.worker import lookups
 
@@ -42,7 +43,7 @@ UNKNOWN = "unknown"
 class Runner:
     """Asks the senders for one process; `senders` gives those configured at each moment."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         pool: Pool,
         outbound: Outbound,
@@ -51,6 +52,7 @@ class Runner:
         clock: Callable[[], datetime],
         process: UUID,
         within: timedelta = WITHIN,
+        sealing: Seals = PLAIN,
     ) -> None:
         self._pool = pool
         self._outbound = outbound
@@ -58,6 +60,7 @@ class Runner:
         self._clock = clock
         self._process = process
         self._within = within
+        self._sealing = sealing
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look up what is due until stopped; what is in hand is finished."""
@@ -134,7 +137,12 @@ class Runner:
         arrival = _arrival(sender.source.name, request, answer, said)
         try:
             await acceptance.accept(
-                self._pool, [arrival], process=self._process, published=False, lease=outbox.LEASE
+                self._pool,
+                [arrival],
+                process=self._process,
+                published=False,
+                lease=outbox.LEASE,
+                sealing=self._sealing,
             )
         except DataRejected as error:
             return lookups.failed(owed, str(error))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -37,10 +37,17 @@ class Stride:
     skipped: int = 0
     over: bool = False
     """Whether nothing is left to do."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What it found, by the words of its kind."""
 
 
 Step = Callable[[Connection, Job, int], Awaitable[Stride]]
 """Takes a transaction, the job and how many rows at most; doing a row twice changes nothing."""
+Look = Callable[[Job, int], Awaitable[Step]]
+"""Asks outside what a stride must know, while no transaction is open, and gives that stride.
+
+It must be done well within the lease of a job.
+"""
 
 
 async def read(pool: Pool, job_id: UUID) -> dict[str, Any] | None:
@@ -64,6 +71,7 @@ def body(job: Job) -> dict[str, Any]:
         "matched": job.matched,
         "done": job.done,
         "skipped": job.skipped,
+        "counts": job.counts,
         "error": job.error,
         "created_at": job.created_at,
         "finished_at": job.finished_at,
@@ -73,9 +81,12 @@ def body(job: Job) -> dict[str, Any]:
 class Runner:
     """Any number of runners may be up: a job belongs to the one whose lease it carries."""
 
-    def __init__(self, pool: Pool, steps: Mapping[str, Step]) -> None:
+    def __init__(
+        self, pool: Pool, steps: Mapping[str, Step], *, looks: Mapping[str, Look] | None = None
+    ) -> None:
         self._pool = pool
         self._steps = steps
+        self._looks = looks or {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take jobs one after the other, until stopped."""
@@ -115,7 +126,7 @@ class Runner:
     async def _claim(self) -> Job | None:
         try:
             async with transaction(self._pool) as tx:
-                return await jobs.claim(tx, self._steps.keys())
+                return await jobs.claim(tx, {**self._steps, **self._looks})
         except StoreUnavailable as error:
             log.warning("jobs_wait_for_store", reason=str(error))
             return None
@@ -126,16 +137,24 @@ class Runner:
         None when another process runs the job now.
         """
         try:
+            step = await self._step(job)
             async with transaction(self._pool) as tx:
                 held = await jobs.hold(tx, job)
                 if held is None:
                     return None
-                made = await self._steps[job.kind](tx, held, _rows(job.rate))
+                made = await step(tx, held, _rows(job.rate))
                 if made.over:
-                    after = await jobs.finish(tx, held, done=made.done, skipped=made.skipped)
+                    after = await jobs.finish(
+                        tx, held, done=made.done, skipped=made.skipped, counts=made.counts
+                    )
                 else:
                     after = await jobs.advance(
-                        tx, held, cursor=made.cursor, done=made.done, skipped=made.skipped
+                        tx,
+                        held,
+                        cursor=made.cursor,
+                        done=made.done,
+                        skipped=made.skipped,
+                        counts=made.counts,
                     )
         except StoreUnavailable:
             raise
@@ -150,6 +169,10 @@ class Runner:
         if made.over:
             log.info("job_finished", job=str(job.id), kind=job.kind, done=after.done)
         return after, made.done + made.skipped
+
+    async def _step(self, job: Job) -> Step:
+        look = self._looks.get(job.kind)
+        return self._steps[job.kind] if look is None else await look(job, _rows(job.rate))
 
     async def _fail(self, job: Job, error: str) -> Job:
         async with transaction(self._pool) as tx:

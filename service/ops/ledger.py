@@ -46,15 +46,16 @@ def statement(counts: Counts) -> dict[str, Any]:
     adds_up = all(_adds_up(row, "accepted", EVENT_BUCKETS) for row in sources.values()) and all(
         _adds_up(row, "owed", SYNC_BUCKETS) for row in destinations.values()
     )
+    unknown = any(row["entries"] or row["silent"] for row in counts.spools)
     return {
         "at": counts.at,
-        "balanced": adds_up and not misplaced,
-        "incomplete": False,
+        "balanced": adds_up and not misplaced and not unknown,
+        "incomplete": unknown,
         "totals": _total(sources.values()),
         "sources": sources,
         "destinations": destinations,
         "requests": _by_name(counts.requests, "source", terms=REQUEST_ANSWERS),
-        "spools": [],
+        "spools": [_spool(row) for row in counts.spools],
         "misplaced": misplaced,
     }
 
@@ -70,6 +71,21 @@ def _adds_up(row: Mapping[str, int], whole: str, parts: Sequence[str]) -> bool:
 def _total(sources: Iterable[Mapping[str, int]]) -> dict[str, int]:
     rows = list(sources)
     return {term: sum(row[term] for row in rows) for term in ("accepted", *EVENT_BUCKETS)}
+
+
+def _spool(row: Row) -> dict[str, Any]:
+    """A line of its own: what it holds is in no bucket until it is drained."""
+    state = "silent" if row["silent"] else "draining" if row["entries"] else "empty"
+    return {
+        "id": str(row["id"]),
+        "gateway": row["gateway"],
+        "state": state,
+        "requests": row["entries"],
+        "bytes": row["bytes"],
+        "damaged": row["damaged"],
+        "oldest_at": row["oldest_at"],
+        "reported_at": row["reported_at"],
+    }
 
 
 def _misplaced_event(row: Row) -> dict[str, Any]:

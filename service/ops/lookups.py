@@ -12,11 +12,16 @@ import orjson
 
 from service.domain.events import Subject
 from service.domain.lifecycle import Lifecycle
+from service.domain.masking import Mask, mask_of
 from service.store import lookups
 from service.store.lookups import AnomalyFilter, EventFilter, EventRows, Row, SubjectFilter
 from service.store.pool import Pool
+from service.store.seals import PLAIN, Seals
 
 Body = dict[str, Any]
+Fields = Mapping[str, Sequence[str]]
+"""By source: what is hidden of what it sends."""
+NOBODY: Fields = {}
 
 MOST_ITEMS = 200
 USUAL_ITEMS = 50
@@ -50,10 +55,15 @@ async def subjects(
     )
 
 
-async def events(pool: Pool, wanted: EventFilter, page: Page) -> Body:
+async def events(pool: Pool, wanted: EventFilter, page: Page, *, hidden: Fields = NOBODY) -> Body:
     before = _event_place(page.cursor) if page.cursor else None
     rows = await lookups.events(pool, wanted, before=before, limit=page.limit + 1)
-    return _listed(rows, page, show=_event_item, place=lambda row: [str(row["id"])])
+    return _listed(
+        rows,
+        page,
+        show=lambda row: _event_item(row, mask_of(hidden, row["source"])),
+        place=lambda row: [str(row["id"])],
+    )
 
 
 async def anomalies(pool: Pool, wanted: AnomalyFilter, page: Page) -> Body:
@@ -62,10 +72,12 @@ async def anomalies(pool: Pool, wanted: AnomalyFilter, page: Page) -> Body:
     return _listed(rows, page, show=_anomaly, place=lambda row: [str(row["id"])])
 
 
-async def event(pool: Pool, event_id: UUID) -> Body | None:
+async def event(
+    pool: Pool, event_id: UUID, *, sealing: Seals = PLAIN, hidden: Fields = NOBODY
+) -> Body | None:
     """One event with the request it came in and the exchanges that carried it on."""
-    found = await lookups.event(pool, event_id)
-    return _event_body(found) if found else None
+    found = await lookups.event(pool, event_id, sealing=sealing)
+    return _event_body(found, mask_of(hidden, found.event["source"])) if found else None
 
 
 def _listed(
@@ -148,7 +160,7 @@ def subject_item(row: Row, lifecycles: Mapping[str, Lifecycle]) -> Body:
     }
 
 
-def _event_item(row: Row) -> Body:
+def _event_item(row: Row, mask: Mask) -> Body:
     return {
         "id": str(row["id"]),
         "request_id": str(row["request_id"]),
@@ -165,7 +177,7 @@ def _event_item(row: Row) -> Body:
         "code": row["code"],
         "occurred_at": row["occurred_at"],
         "received_at": row["received_at"],
-        "attributes": row["attributes"],
+        "attributes": mask.attributes(row["attributes"]),
         "outcome": row["outcome"],
         "reason": row["reason"],
         "waiting": _waiting(row),
@@ -199,26 +211,27 @@ def _anomaly(row: Row) -> Body:
     }
 
 
-def _event_body(found: EventRows) -> Body:
+def _event_body(found: EventRows, mask: Mask) -> Body:
     return {
-        **_event_item(found.event),
-        "request": _request(found.request) if found.request is not None else None,
+        **_event_item(found.event, mask),
+        "request": _request(found.request, mask) if found.request is not None else None,
         "attempts": [_attempt(row) for row in found.attempts],
     }
 
 
-def _request(row: Row) -> Body:
-    """The request as it came, but for what could be used to send another one."""
+def _request(row: Row, mask: Mask) -> Body:
+    """The request as it came, but for what lets another one in, and what tells of people."""
     return {
         "id": str(row["id"]),
         "received_at": row["received_at"],
         "peer": row["peer"],
         "method": row["method"],
         "path": _without_tail(row["path"]),
-        "query": row["query"],
+        "query": mask.query(row["query"]),
         "headers": _shown(row["headers"]),
+        "erased_at": row["erased_at"],
         "size": len(row["body"]),
-        "body_base64": b64encode(row["body"]).decode(),
+        "body_base64": b64encode(mask.body(row["body"])).decode(),
     }
 
 

@@ -20,6 +20,7 @@ from service.store.ids import new_id
 from service.store.jobs import Job
 from service.store.pool import Connection, Pool, transaction
 from service.store.replays import NO_ID, Counted, Found, Wanted
+from service.store.seals import PLAIN, Seals
 from service.worker.rules import Rules
 
 EXAMPLES = 50
@@ -89,7 +90,9 @@ class Stale(OrderhookError):
     """The configuration here is another one than where the replay was asked for."""
 
 
-async def preview(pool: Pool, senders: Senders, order: Order) -> dict[str, Any]:
+async def preview(
+    pool: Pool, senders: Senders, order: Order, *, sealing: Seals = PLAIN
+) -> dict[str, Any]:
     """Answer a dry run: what would change, counted, and examples; nothing is written."""
     check(senders, order)
     tally = _Tally()
@@ -103,7 +106,9 @@ async def preview(pool: Pool, senders: Senders, order: Order) -> dict[str, Any]:
             for request_id in await walk.page(tx, PAGE):
                 if request_id not in seen:
                     seen.add(request_id)
-                    plan = await foresee(tx, senders, request_id, choice=order.choice)
+                    plan = await foresee(
+                        tx, senders, request_id, choice=order.choice, sealing=sealing
+                    )
                     tally.note(request_id, plan)
     return {"job": None, "dry_run": True, **tally.body()}
 
@@ -154,7 +159,9 @@ def fingerprint(senders: Senders, order: Order) -> str:
 _NOT_READING = {"secrets", "url_token", "tolerance", "rate", "allow_from", "max_body"}
 
 
-def step(senders: Callable[[], Senders], rules: Callable[[], Rules]) -> Step:
+def step(
+    senders: Callable[[], Senders], rules: Callable[[], Rules], *, sealing: Seals = PLAIN
+) -> Step:
     """The strides of replay jobs; both arguments tell what is configured at this moment."""
 
     async def stride(tx: Connection, job: Job, _rows: int) -> Stride:
@@ -171,7 +178,9 @@ def step(senders: Callable[[], Senders], rules: Callable[[], Rules]) -> Step:
         found = await walk.page(tx, 1)
         if not found:
             return Stride(cursor=walk.cursor, done=0, over=walk.over)
-        changed = await read_again(tx, known, found[0], choice=order.choice, rules=rules())
+        changed = await read_again(
+            tx, known, found[0], choice=order.choice, rules=rules(), sealing=sealing
+        )
         return Stride(cursor=walk.cursor, done=int(changed), skipped=int(not changed))
 
     return stride

@@ -21,6 +21,7 @@ from service.store import aliases, events, replays, subjects, writing
 from service.store.ids import new_id
 from service.store.pool import Connection
 from service.store.replays import Stored
+from service.store.seals import PLAIN, Seals
 from service.store.subjects import Row
 from service.store.writing import Writes
 from service.worker.refold import refold
@@ -43,13 +44,19 @@ Senders = Mapping[str, Sender]
 
 
 async def read_again(
-    tx: Connection, senders: Senders, request_id: UUID, *, choice: Choice, rules: Rules
+    tx: Connection,
+    senders: Senders,
+    request_id: UUID,
+    *,
+    choice: Choice,
+    rules: Rules,
+    sealing: Seals = PLAIN,
 ) -> bool:
     """Bring the events of one request to what it says now; tells whether anything changed.
 
     A value that PostgreSQL refuses leaves the request as it was.
     """
-    stored = await replays.request(tx, request_id)
+    stored = await replays.request(tx, request_id, sealing=sealing)
     if stored is None or not _reads(senders, stored.source):
         return False
     said = _said(senders[stored.source], stored)
@@ -155,9 +162,16 @@ async def _plan(
     )
 
 
-async def foresee(tx: Connection, senders: Senders, request_id: UUID, *, choice: Choice) -> Plan:
+async def foresee(
+    tx: Connection,
+    senders: Senders,
+    request_id: UUID,
+    *,
+    choice: Choice,
+    sealing: Seals = PLAIN,
+) -> Plan:
     """What `read_again` would do."""
-    stored = await replays.request(tx, request_id)
+    stored = await replays.request(tx, request_id, sealing=sealing)
     if stored is None or not _reads(senders, stored.source):
         return Plan()
     own = await replays.own(tx, request_id)

@@ -10,12 +10,14 @@ import structlog
 from service import supervisor, telemetry
 from service.domain.errors import StoreUnavailable
 from service.intake.receive import Tallies
-from service.ops import gauges, silence, waiting
+from service.ops import gauges, retention, silence, waiting
 from service.ops.gauges import Labels
 from service.settings import Settings
 from service.store import acceptance, captures, partitions
 from service.store.pool import Pool
+from service.store.seals import Seals
 from service.supervisor import Supervisor
+from service.worker.rules import Rules
 
 log = structlog.get_logger()
 
@@ -24,6 +26,7 @@ CAPTURES_EVERY = 3600.0
 TALLIES_EVERY = 0.5
 GAUGES_EVERY = 10.0
 SILENCE_EVERY = 60.0
+RETENTION_EVERY = 3600.0
 DEADLINES_EVERY = 5.0
 PULSE_EVERY = 0.25
 
@@ -106,6 +109,27 @@ def capture_keeper(pool: Pool) -> Task:
             except StoreUnavailable as error:
                 log.warning("captures_not_dropped", reason=str(error))
             await _pause(stop, CAPTURES_EVERY)
+
+    return run
+
+
+def retention_keeper(
+    pool: Pool, settings: Callable[[], Settings], rules: Callable[[], Rules], *, sealing: Seals
+) -> Task:
+    """Let what is past its time leave; processes take turns."""
+
+    async def run(stop: asyncio.Event) -> None:
+        pace = retention.pacer(stop)
+        while not stop.is_set():
+            supervisor.beat()
+            try:
+                runner = retention.Runner(
+                    pool, settings().retention, rules(), sealing=sealing, pace=pace
+                )
+                await runner.run()
+            except StoreUnavailable as error:
+                log.warning("retention_put_off", reason=str(error))
+            await _pause(stop, RETENTION_EVERY)
 
     return run
 

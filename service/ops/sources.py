@@ -1,8 +1,8 @@
-"""The configured senders and destinations, with what came of their traffic, out for people."""
+"""The configured senders, with what came of their traffic, out for people."""
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -12,15 +12,16 @@ from service.intake.provider import RawRequest
 from service.intake.receive import PRIVATE_HEADERS
 from service.intake.refusals import UNKNOWN
 from service.ops import silence
-from service.ops.ledger import SYNC_BUCKETS
 from service.ops.lookups import Body
 from service.ops.proposing import Offered, propose
+from service.ops.refresh import Adapters
 from service.ops.rereading import Senders
 from service.settings import Destination, Source
-from service.store import attempts, captures, refusals
+from service.store import captures, refusals
 from service.store.captures import Capture
 from service.store.pool import Pool
 from service.store.refusals import Row
+from service.store.seals import PLAIN, Seals
 from service.worker.rules import Rules
 
 
@@ -31,6 +32,9 @@ class Configured:
     senders: Callable[[], Senders] = dict
     destinations: Callable[[], Mapping[str, Destination]] = dict
     rules: Callable[[], Rules] = Rules
+    adapters: Adapters = field(default=dict, repr=False)
+    """What destinations can be asked with."""
+    sealing: Seals = PLAIN
     public_url: str | None = None
 
 
@@ -69,17 +73,21 @@ LISTED_BODY = 1024
 MASKED = "(masked)"
 
 
-async def captured(pool: Pool, configured: Iterable[str], name: str) -> Body:
+async def captured(
+    pool: Pool, configured: Iterable[str], name: str, *, sealing: Seals = PLAIN
+) -> Body:
     """Answer what GET /sources/{name}/captures answers: the last 50, the newest first."""
     _find(configured, name)
-    rows = await captures.of_source(pool, name, start=LISTED_BODY)
+    rows = await captures.of_source(pool, name, start=LISTED_BODY, sealing=sealing)
     return {"items": [_capture(row, masked=True) for row in rows], "next": None}
 
 
-async def capture(pool: Pool, configured: Iterable[str], name: str, number: int) -> Body:
+async def capture(
+    pool: Pool, configured: Iterable[str], name: str, number: int, *, sealing: Seals = PLAIN
+) -> Body:
     """Answer what GET /sources/{name}/captures/{id} answers: one whole, nothing masked."""
     _find(configured, name)
-    row = await captures.one(pool, name, number)
+    row = await captures.one(pool, name, number, sealing=sealing)
     if row is None:
         raise NotFound(
             f"The source {name} has no capture {number}, or no more: the last {captures.KEPT} of "
@@ -89,11 +97,16 @@ async def capture(pool: Pool, configured: Iterable[str], name: str, number: int)
 
 
 async def proposed(
-    pool: Pool, configured: Iterable[str], name: str, *, secret: Offered | None = None
+    pool: Pool,
+    configured: Iterable[str],
+    name: str,
+    *,
+    secret: Offered | None = None,
+    sealing: Seals = PLAIN,
 ) -> str:
     """Propose the table of a source from what was captured of it."""
     _find(configured, name)
-    kept = await captures.whole(pool, name)
+    kept = await captures.whole(pool, name, sealing=sealing)
     if not kept:
         raise NotFound(
             f'Nothing of {name} is captured: write mode = "capture" for it in a sandbox, reload, '
@@ -146,16 +159,6 @@ def _body(shown: bytes, *, whole: bool) -> Body:
     return {"body": text, "body_base64": None}
 
 
-async def destinations(pool: Pool, configured: Mapping[str, Destination]) -> Body:
-    """Answer what GET /destinations answers; one that is owed but configured no more is shown."""
-    counts = await attempts.owed(pool)
-    names = dict.fromkeys([*configured, *counts])
-    return {
-        "items": [_destination(name, configured.get(name), counts.get(name)) for name in names],
-        "next": None,
-    }
-
-
 def _source(name: str, source: Source | None, row: Row, public_url: str | None) -> Body:
     path = f"/webhooks/{name}" if source else None
     if source is not None and source.url_token is not None:
@@ -186,12 +189,4 @@ def _refusal(row: Row, source: str) -> Body:
         "headers": list(row["header_names"]),
         "body_sha256": row["body_sha256"].hex(),
         "body_bytes": row["body_bytes"],
-    }
-
-
-def _destination(name: str, rule: Destination | None, counts: Row | None) -> Body:
-    return {
-        "name": name,
-        "crm": rule.crm if rule else None,
-        **{term: counts[term] if counts else 0 for term in ("owed", *SYNC_BUCKETS)},
     }

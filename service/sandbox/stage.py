@@ -25,6 +25,7 @@ jwt_secret = "file:secrets/jwt"
 
 [sources.shop]                  # signs the body and the time with HMAC
 provider = "generic"
+durability = "strict"           # the story tells duplicates, which only PostgreSQL can
 secrets = ["file:secrets/shop"]
 key = "id"
 subject = {{ ref = "order.number", aliases = {{ tracking = "order.tracking" }} }}
@@ -42,10 +43,12 @@ TRACKED = "facts"               # only tells the tracking number
 
 [sources.stripe]                # signs as Stripe does
 provider = "stripe"
+durability = "strict"
 secrets = ["file:secrets/stripe"]
 
 [sources.wms]                   # a warehouse: bearer token, several events in one request
 provider = "generic"
+durability = "strict"
 verify = {{ scheme = "bearer" }}
 secrets = ["file:secrets/wms"]
 items = "events[]"
@@ -60,6 +63,7 @@ SHIPPED = "fulfillment.shipped"
 
 [sources.courier]               # user name and password; knows parcels, and some order numbers
 provider = "generic"
+durability = "strict"
 verify = {{ scheme = "basic" }}
 secrets = ["file:secrets/courier"]
 key = "event"

@@ -1,10 +1,15 @@
 """Settings: `orderhook.toml` and the environment in, one frozen typed tree out."""
 
-from service.settings.checks import Known
-from service.settings.destination_table import (
-    Destination,
+from service.settings.checks import Known, KnownKind
+from service.settings.destination_rules import (
+    FieldRule,
+    JwtRule,
+    LimitRule,
+    OAuthRule,
+    ObjectRule,
     RetryRule,
 )
+from service.settings.destination_table import Destination
 from service.settings.load import environment, load, load_lifecycles, locate
 from service.settings.models import (
     Auth,
@@ -52,12 +57,18 @@ __all__ = [
     "Connection",
     "Destination",
     "EchoRule",
+    "FieldRule",
     "HandshakeRule",
     "HeaderRule",
     "HmacRule",
     "JsonEchoRule",
+    "JwtRule",
     "Known",
+    "KnownKind",
+    "LimitRule",
     "MoneyRule",
+    "OAuthRule",
+    "ObjectRule",
     "OriginRule",
     "Problem",
     "QueryRule",

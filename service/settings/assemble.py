@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from service.domain.lifecycle import Lifecycle
 from service.domain.lifecycles import LIFECYCLES
-from service.settings import checks, complaints, lifecycles, source_checks
+from service.settings import checks, complaints, destination_checks, lifecycles, source_checks
 from service.settings.checks import Known
 from service.settings.destination_table import (
     Destination,
@@ -68,7 +68,12 @@ def assemble(
         "destinations": work.named(
             Destination,
             "destinations",
-            partial(checks.check_destination, known=known, vocabulary=vocabulary),
+            partial(
+                destination_checks.check_destination,
+                known=known,
+                vocabulary=vocabulary,
+                sealing=work.has_keys(),
+            ),
         ),
         "routes": work.routes(vocabulary),
         "lifecycles": vocabulary.lifecycles,
@@ -162,6 +167,11 @@ class _Assembly:
             self.table(Route, ("routes", number), content=content, check=check)
             for number, content in enumerate(tables)
         ]
+
+    def has_keys(self) -> bool:
+        """Whether the server's table names keys, sound or not."""
+        server = self.document.get("server")
+        return isinstance(server, dict) and bool(server.get("keys"))
 
     def names(self, section: str) -> list[str]:
         """Names in the file, whether or not their tables are sound."""

@@ -3,17 +3,13 @@
 Places are relative to the table; what this version cannot do yet is a problem, never ignored.
 """
 
-import base64
-import binascii
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from service.settings.conditions import check_condition
-from service.settings.destination_table import (
-    Destination,
-)
+from service.settings.destination_table import Destination
+from service.settings.keys import encryption_key
 from service.settings.lifecycles import Vocabulary
 from service.settings.model import Model
 from service.settings.models import (
@@ -27,11 +23,38 @@ from service.settings.schema import suggest
 
 
 @dataclass(frozen=True, slots=True)
+class KnownKind:
+    """What a kind of destination takes; None where it depends on more than its name."""
+
+    title: str = ""
+    url: bool = True
+    """Whether `url` may be left out."""
+    options: Mapping[str, bool] = field(default_factory=dict)
+    """Its options, and whether each must be there."""
+    grants: Collection[str] = ()
+    """Ways to come by an access token; none where it takes no `oauth`."""
+    token_url: bool = False
+    """Whether tokens are asked for at the same address by everybody."""
+    needs: Collection[str] = ()
+    """Fields that `oauth.extra` must hold."""
+    keeps: bool | None = None
+    """Whether it keeps records that can be asked for."""
+    lifecycles: Collection[str] = ()
+    """Those whose objects there need no description."""
+    creates: bool | None = None
+    notes: bool | None = None
+    limits: Collection[str] | None = None
+    """Names of its quotas."""
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What the rest of this version brings; None leaves a name unchecked."""
 
     providers: Collection[str] | None = None
     crms: Collection[str] | None = None
+    kinds: Mapping[str, KnownKind] = field(default_factory=dict)
+    """What is known of them; of those that are not here, nothing is checked but their name."""
     options: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Vendor options by provider."""
     url_tokens: Collection[str] = ()
@@ -42,17 +65,12 @@ class Known:
     """Providers whose sources say themselves how their bodies are read."""
     asked: Mapping[str, str] = field(default_factory=dict)
     """Providers whose events only point at objects, and the address of the API that is asked."""
+    trial: Callable[[Destination], str | None] | None = None
+    """What the adapter of a destination says against it, if anybody asks it."""
 
 
 LATER: tuple[tuple[type[Model], str, str], ...] = (
-    (Server, "keys", "Encryption at rest"),
     (Auth, "jwks_url", "Checking tokens against a key set"),
-    (Destination, "jwt", "Signing a bearer token into each callback"),
-    (Destination, "shadow", "Shadow mode"),
-    (Destination, "conflict", "Respecting changes made by a person"),
-    (Destination, "objects", "Writing other objects than orders"),
-    (Retention, "requests", "Dropping what is settled"),
-    (Retention, "keys", "Dropping dedupe keys"),
 )
 
 
@@ -69,6 +87,13 @@ def missing_features(table: Model, place: Place = ()) -> Iterator[Issue]:
 
 
 def check_server(server: Server) -> Iterator[Issue]:
+    for number, key in enumerate(server.keys):
+        if encryption_key(key.reveal()) is None:
+            yield Issue(
+                ("keys", number),
+                "This is not a key of 32 random bytes, in base64, hex or raw.",
+                "Make one with: openssl rand -base64 32",
+            )
     if server.public == server.internal and server.public.port != 0:
         yield Issue(
             ("internal",),
@@ -101,65 +126,6 @@ def check_word(
 ) -> Iterator[Issue]:
     if known is not None and word not in known:
         yield Issue(place, f"There is no {what} {word!r} in this version.", suggest(word, known))
-
-
-def check_destination(
-    destination: Destination, *, known: Known, vocabulary: Vocabulary
-) -> Iterator[Issue]:
-    yield from check_word(destination.crm, ("crm",), known.crms, "kind of destination")
-    if destination.crm == "callback":
-        yield from _check_callback(destination)
-    ours = vocabulary.statuses
-    for status in destination.statuses:
-        if ours is not None and status not in ours:
-            what = f"{status!r} is no overall status."
-            remedy = suggest(status, vocabulary.likely_statuses, rare=ours)
-            yield Issue(("statuses", status), what, remedy)
-    if destination.retry.first > destination.retry.max:
-        yield Issue(
-            ("retry", "first"), "The first pause is longer than the longest.", "Swap first and max."
-        )
-    if destination.token is not None:
-        shape = "The token holds spaces or characters that no header can carry."
-        if re.fullmatch(rb"[!-~]+", destination.token.reveal()) is None:
-            yield Issue(("token",), shape, "Mend the value the reference leads to.")
-
-
-def _check_callback(destination: Destination) -> Iterator[Issue]:
-    if not destination.url:
-        yield Issue(
-            ("url",),
-            "A callback needs an address to post to.",
-            'Add it, as in url = "https://crm.example.com/orderhook".',
-        )
-    if destination.secret is None:
-        yield Issue(
-            ("secret",),
-            "A callback needs a secret to sign with.",
-            'Add it, as in secret = "env:CRM_CALLBACK_SECRET".',
-        )
-    elif not is_signing_secret(destination.secret.reveal()):
-        yield Issue(
-            ("secret",),
-            "The secret is not whsec_ followed by 24 to 64 bytes in base64.",
-            'Make one with: echo "whsec_$(openssl rand -base64 32)"',
-        )
-    if destination.on_missing == "create":
-        yield Issue(
-            ("on_missing",),
-            "A callback cannot create the order at its receiver.",
-            'Write "wait" or "dead_letter".',
-        )
-
-
-def is_signing_secret(value: bytes) -> bool:
-    """Whether this is a secret as Standard Webhooks defines it."""
-    prefix, encoded = value[:6], value[6:]
-    try:
-        key = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error:
-        return False
-    return prefix == b"whsec_" and 24 <= len(key) <= 64
 
 
 def check_route(

@@ -61,6 +61,9 @@ def complaint(table: Place, detail: ErrorDetails) -> Issue:
 
 def _steps(loc: Place) -> Place:
     """A place of the file: without the chosen scheme or kind, which pydantic puts between."""
+    for at, step in enumerate(loc[:-2]):
+        if step == "attributes" and loc[at + 2] in {"text", "table"}:
+            return (*loc[: at + 2], *loc[at + 3 :])
     match loc:
         case (("verify" | "handshake") as key, _, *rest):
             return (key, *rest)

@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from service.settings.destination_rules import (
+    Fields,
+    JwtRule,
+    LimitRule,
+    OAuthRule,
+    ObjectRule,
+    RetryRule,
+)
 from service.settings.model import Model
+from service.settings.rest_table import RestRule
 from service.settings.secrets import Secret
 from service.settings.values import (
     Duration,
@@ -13,27 +22,6 @@ from service.settings.values import (
     OptionalUrl,
     between,
 )
-
-
-class RetryRule(Model):
-    """How long a destination is tried before a person must look."""
-
-    first: Annotated[Duration, between("100ms", "1h")] = Field(
-        default=timedelta(seconds=5),
-        description="Longest pause after the first failure.",
-        examples=["5s"],
-    )
-    max: Annotated[Duration, between("1s", "1d")] = Field(
-        default=timedelta(hours=1), description="Longest pause of all.", examples=["1h"]
-    )
-    max_attempts: int = Field(
-        default=50, ge=1, le=10_000, description="Attempts before a dead letter.", examples=[50]
-    )
-    max_age: Annotated[Duration, between("1s", "90d")] = Field(
-        default=timedelta(days=7),
-        description="Failing this long ends in a dead letter.",
-        examples=["7d"],
-    )
 
 
 class Destination(Model):
@@ -58,14 +46,13 @@ class Destination(Model):
         description="Access token of the CRM's own API.",
         examples=["env:HUBSPOT_TOKEN"],
     )
-    jwt: dict[str, JsonValue] | None = Field(
-        default=None,
-        repr=False,
-        description="Signs a bearer token into each callback.",
-        examples=[{"key": "file:/run/secrets/jwt", "algorithm": "ES256", "audience": "crm"}],
+    jwt: JwtRule | None = Field(
+        default=None, description="Signs a short-lived bearer token into each callback."
     )
     shadow: bool = Field(
-        default=False, description="Works out every call and makes none.", examples=[False]
+        default=False,
+        description="Reads, works out every write, and makes none.",
+        examples=[True],
     )
     window: int = Field(
         default=2000,
@@ -92,17 +79,45 @@ class Destination(Model):
     conflict: Literal["overwrite", "respect"] = Field(
         default="overwrite",
         description="Whether a change made by a person there gives way to ours.",
-        examples=["overwrite"],
+        examples=["respect"],
+    )
+    reconcile: Annotated[Duration, between("1h", "30d")] | None = Field(
+        default=None,
+        description="How often it is read back and what drifted is repaired; never if unset.",
+        examples=["1d"],
     )
     retry: RetryRule = Field(default=RetryRule(), description="How long it is tried.")
     statuses: dict[str, str] = Field(
         default={}, description="Our overall status, their stage.", examples=[{"paid": "closedwon"}]
     )
-    attributes: dict[str, str] = Field(
+    attributes: Fields = Field(
         default={},
-        description="Our attribute, their field.",
+        description="Our attribute, their field; a table also says how it is written.",
         examples=[{"tracking_url": "UF_CRM_TRACK"}],
     )
-    objects: dict[str, JsonValue] = Field(
-        default={}, description="Other lifecycles, other objects of the CRM.", examples=[{}]
+    objects: dict[str, ObjectRule] = Field(
+        default={},
+        description="Lifecycles, and which objects of the CRM they are.",
+        examples=[{"ticket": {"object": "tickets", "key_field": "no", "status_field": "stage"}}],
+    )
+    oauth: OAuthRule | None = Field(
+        default=None, description="How an access token is come by, instead of token."
+    )
+    options: dict[str, JsonValue] = Field(
+        default={},
+        description="Options of this kind of system; `orderhook crms NAME` lists them.",
+        examples=[{"category": 3}],
+    )
+    limits: dict[str, LimitRule] = Field(
+        default={},
+        description="Quotas of this account; the vendor's usual ones when left out.",
+        examples=[{"requests": {"count": 50, "period": "1s", "burst": 250}}],
+    )
+    notes: bool = Field(
+        default=False,
+        description="Whether each change of status leaves an entry in the record's time line.",
+        examples=[True],
+    )
+    rest: RestRule | None = Field(
+        default=None, description='How a REST CRM is asked, for `crm = "rest"`.'
     )

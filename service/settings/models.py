@@ -10,6 +10,7 @@ from service.domain.lifecycle import Lifecycle
 from service.domain.lifecycles import LIFECYCLES
 from service.domain.routing import PriorityName
 from service.settings.destination_table import Destination
+from service.settings.keys import encryption_key
 from service.settings.lifecycle_tables import LifecycleTable
 from service.settings.model import Model
 from service.settings.secrets import SHOWN, Connection, Secret, connection
@@ -22,9 +23,11 @@ from service.settings.values import (
     Listen,
     Name,
     Network,
+    Size,
     Url,
     Word,
     between,
+    sized,
 )
 
 
@@ -62,9 +65,23 @@ class Server(Model):
     )
     keys: Annotated[tuple[Secret, ...], Strict(strict=False)] = Field(
         default=(),
-        description="Keys of encryption at rest: the first encrypts, all decrypt.",
+        description="Keys that seal access tokens in the database: the first seals, all open.",
         examples=[["env:ORDERHOOK_KEY"]],
     )
+
+    spool: Annotated[Size, sized("0B", "64GiB")] = Field(
+        default=256 * 1024 * 1024,
+        description=(
+            "The most that is kept in data_dir of requests that PostgreSQL cannot take now; 0B: no"
+            " spool, such requests are answered with 503."
+        ),
+        examples=["256MiB"],
+    )
+
+    @property
+    def ring(self) -> tuple[bytes, ...]:
+        """The keys themselves, of 32 bytes each."""
+        return tuple(filter(None, (encryption_key(key.reveal()) for key in self.keys)))
 
 
 class Store(Model):

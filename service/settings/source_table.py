@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, Strict
 
+from service.domain.masking import USUAL
 from service.settings.model import Model
 from service.settings.secrets import Secret
 from service.settings.source_rules import (
@@ -148,6 +149,18 @@ class Source(Model):
         description="Requests per second taken; 0 is no limit.",
         examples=[50],
     )
+    concurrency: int = Field(
+        default=1000,
+        ge=1,
+        le=10_000,
+        description="Requests judged and stored at the same time; more are 503.",
+        examples=[200],
+    )
+    chunked: bool = Field(
+        default=False,
+        description="Takes bodies without a length as well, for senders that know no other way.",
+        examples=[True],
+    )
     allow_from: Annotated[tuple[Network, ...], Strict(strict=False)] = Field(
         default=(),
         description="Networks the sender may post from; empty is anywhere.",
@@ -167,6 +180,15 @@ class Source(Model):
         default="",
         description="Where the sender's own API is, if not where its provider says.",
         examples=["https://api.wms.example.com"],
+    )
+    mask: Annotated[tuple[str, ...], Strict(strict=False)] = Field(
+        default=USUAL,
+        max_length=200,
+        description=(
+            "Fields of bodies, and attributes, that are hidden wherever they are shown: a name"
+            " alone, or its path from the top, * for any step; what is stored stays whole."
+        ),
+        examples=[["email", "customer.name", "attributes.phone"]],
     )
     silence: Silence = Field(
         default="auto",

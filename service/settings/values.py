@@ -23,7 +23,7 @@ UNITS = {
     "d": timedelta(days=1),
 }
 QUIET_LEAST, QUIET_MOST = timedelta(minutes=1), timedelta(days=30)
-SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2}
+SIZES = {"B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 
 class Address(NamedTuple):
@@ -88,11 +88,11 @@ def _duration(value: object) -> timedelta | None:
 def parse_size(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    found = re.fullmatch(r"(\d{1,12})(B|KiB|MiB)", _text(value))
+    found = re.fullmatch(r"(\d{1,12})(B|KiB|MiB|GiB)", _text(value))
     if found is None:
         raise refusal(
             "This is not a size.",
-            'Write a whole number and a unit (B, KiB, MiB) in quotes, as in "256KiB".',
+            'Write a whole number and a unit (B, KiB, MiB, GiB) in quotes, as in "256KiB".',
         )
     return int(found[1]) * SIZES[found[2]]
 

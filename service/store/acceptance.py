@@ -7,8 +7,9 @@ from uuid import UUID
 
 from service.domain import keys
 from service.domain.events import Event
-from service.store import anomalies, details, sql
+from service.store import anomalies, details, seals, sql
 from service.store.pool import Pool, session
+from service.store.seals import PLAIN, Kept, Seals
 
 SQL = sql.load("acceptance")
 
@@ -41,7 +42,13 @@ class Accepted:
 
 
 async def accept(
-    pool: Pool, arrivals: Sequence[Arrival], *, process: UUID, published: bool, lease: timedelta
+    pool: Pool,
+    arrivals: Sequence[Arrival],
+    *,
+    process: UUID,
+    published: bool,
+    lease: timedelta,
+    sealing: Seals = PLAIN,
 ) -> Accepted:
     """Store a batch in one round trip and one commit.
 
@@ -51,19 +58,21 @@ async def accept(
     """
     events, repeated, clashing = _unique(arrivals)
     traced = traces(arrivals)
+    kept = await _sealed(pool, arrivals, sealing)
     async with session(pool) as connection:
         row = await connection.fetchrow(
             SQL["accept"],
             *_stated(events, _request_of(arrivals)),
             published,
             lease,
-            *_requests(arrivals),
+            *_requests(arrivals, kept),
             repeated,
             process,
             list(traced),
             list(traced.values()),
             *_detailed(events),
             clashing,
+            [each.sealed_with for each in kept],
         )
     assert row is not None
     if row["clashing_events"]:
@@ -157,15 +166,22 @@ def _detailed(events: Sequence[Event]) -> tuple[list[object], ...]:
     )
 
 
-def _requests(arrivals: Sequence[Arrival]) -> tuple[list[object], ...]:
+async def _sealed(pool: Pool, arrivals: Sequence[Arrival], sealing: Seals) -> list[Kept]:
+    """Seal with the key of today, whenever they came: that of an older day may be erased."""
+    name = await sealing.ready(pool, seals.today())
+    return [sealing.seal(each, name, context=f"requests/{each.id}") for each in arrivals]
+
+
+def _requests(arrivals: Sequence[Arrival], kept: Sequence[Kept]) -> tuple[list[object], ...]:
+    held = [each.content for each in kept]
     return (
         [a.id for a in arrivals],
         [a.source for a in arrivals],
         [a.received_at for a in arrivals],
         [a.peer for a in arrivals],
         [a.method for a in arrivals],
-        [a.path for a in arrivals],
-        [a.query for a in arrivals],
-        [dict(a.headers) for a in arrivals],
-        [a.body for a in arrivals],
+        [one.path for one in held],
+        [one.query for one in held],
+        [dict(one.headers) for one in held],
+        [one.body for one in held],
     )

@@ -31,13 +31,15 @@ owed AS (
 arrived AS (
     SELECT said.*
     FROM unnest($19::uuid[], $20::text[], $21::timestamptz[], $22::text[], $23::text[],
-                $24::text[], $25::text[], $26::jsonb[], $27::bytea[])
-        AS said (id, source, received_at, peer, method, path, query, headers, body)
+                $24::text[], $25::text[], $26::jsonb[], $27::bytea[], $36::text[])
+        AS said (id, source, received_at, peer, method, path, query, headers, body, sealed_with)
 ),
 stored AS (
-    INSERT INTO requests (id, source, received_at, peer, method, path, query, headers, body)
+    INSERT INTO requests (id, source, received_at, peer, method, path, query, headers, body,
+                          sealed_with)
     SELECT * FROM arrived
     WHERE id IN (SELECT request_id FROM fresh) OR NOT (id = ANY($4::uuid[]) OR id = ANY($28::uuid[]))
+    ON CONFLICT DO NOTHING
     RETURNING id
 ),
 tallied AS (
@@ -45,6 +47,8 @@ tallied AS (
     SELECT source, $29::uuid, current_date, count(*)
     FROM arrived
     WHERE NOT EXISTS (SELECT FROM stored WHERE stored.id = arrived.id)
+      -- One out of a spool may have been stored before: nobody had heard of its commit.
+      AND NOT EXISTS (SELECT FROM requests r WHERE r.id = arrived.id)
     GROUP BY source ORDER BY source
     ON CONFLICT (source, process, day)
         DO UPDATE SET duplicates = request_tallies.duplicates + excluded.duplicates

@@ -52,13 +52,6 @@ async def page(pool: Pool, wanted: AttemptFilter, *, before: UUID | None, limit:
         return [dict(row) for row in rows]
 
 
-async def owed(pool: Pool) -> dict[str, Row]:
-    """By destination: what is owed to it, and how it stands."""
-    async with transaction(pool, isolation="repeatable_read", readonly=True) as tx:
-        await tx.fetchval(SQL["bound"], STATEMENT_TIMEOUT)
-        return {row["destination"]: dict(row) for row in await tx.fetch(SQL["owed"])}
-
-
 async def _about(tx: Connection, wanted: AttemptFilter) -> tuple[list[int] | None, int | None]:
     """The subjects whose exchanges are meant, if only some, and from which version on."""
     found: list[int] | None = None

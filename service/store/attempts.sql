@@ -30,15 +30,3 @@ WHERE ($1::bigint[] IS NULL OR a.subject_id = ANY($1))
   AND a.id >= $7 AND a.id < $8
 ORDER BY a.id DESC
 LIMIT $9
-
--- owed --
-SELECT destination,
-       count(*) AS owed,
-       count(*) FILTER (WHERE state = 'synced') AS synced,
-       count(*) FILTER (WHERE state = 'pending') AS pending,
-       count(*) FILTER (WHERE state = 'no_record') AS no_record,
-       count(*) FILTER (WHERE state = 'held') AS held,
-       count(*) FILTER (WHERE state = 'dead') AS dead
-FROM syncs
-GROUP BY destination
-ORDER BY destination

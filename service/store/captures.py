@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.store import sql
+from service.store import seals, sql
 from service.store.pool import Pool, session, transaction
+from service.store.seals import PLAIN, Seals
 
 SQL = sql.load("captures")
 
@@ -39,20 +40,27 @@ class Capture:
         return len(self.body) + sum(map(len, texts))
 
 
-async def add(pool: Pool, capture: Capture, *, most: int = MOST_BYTES) -> None:
+async def add(
+    pool: Pool, capture: Capture, *, most: int = MOST_BYTES, sealing: Seals = PLAIN
+) -> None:
     """Keep it, and drop what is too much beside it, the oldest first."""
+    name = await sealing.ready(pool, seals.today())
     async with transaction(pool) as tx:
+        number = await tx.fetchval(SQL["next"])
+        kept = sealing.seal(capture, name, context=f"captures/{number}")
         await tx.execute(
             SQL["add"],
+            number,
             capture.source,
             capture.received_at,
             capture.peer,
             capture.method,
-            capture.path,
-            capture.query,
-            capture.headers,
-            capture.body,
+            kept.content.path,
+            kept.content.query,
+            kept.content.headers,
+            kept.content.body,
             capture.weight,
+            kept.sealed_with,
         )
         await tx.execute(SQL["trim"], capture.source, KEPT, most)
 
@@ -63,24 +71,34 @@ async def forget(pool: Pool) -> None:
         await connection.execute(SQL["forget"], KEPT_FOR)
 
 
-async def of_source(pool: Pool, source: str, *, start: int) -> list[Row]:
+async def of_source(pool: Pool, source: str, *, start: int, sealing: Seals = PLAIN) -> list[Row]:
     """List the captures of a source, the newest first, with the start of each body."""
     async with session(pool) as connection:
         rows = await connection.fetch(SQL["of_source"], source, KEPT, start)
-        return [dict(row) for row in rows]
+        opened = await sealing.open(connection, rows, kind="captures")
+    whole = {row["id"] for row in rows if row["sealed_with"] is not None}
+    return [_measured(row, start=start) if row["id"] in whole else row for row in opened]
 
 
-async def one(pool: Pool, source: str, number: int) -> Row | None:
+async def one(pool: Pool, source: str, number: int, *, sealing: Seals = PLAIN) -> Row | None:
     """Find one capture, whole."""
     async with session(pool) as connection:
-        row = await connection.fetchrow(SQL["one"], source, number)
-        return dict(row) if row else None
+        rows = await connection.fetch(SQL["one"], source, number)
+        for row in await sealing.open(connection, rows, kind="captures"):
+            return _measured(row)
+    return None
 
 
-async def whole(pool: Pool, source: str) -> list[Capture]:
+def _measured(row: Row, *, start: int | None = None) -> Row:
+    """What was sealed is longer than what came."""
+    return {**row, "body_bytes": len(row["body"]), "body": row["body"][:start]}
+
+
+async def whole(pool: Pool, source: str, *, sealing: Seals = PLAIN) -> list[Capture]:
     """Take the captures of a source as they came, the oldest first."""
     async with session(pool) as connection:
-        rows = await connection.fetch(SQL["whole"], source, KEPT)
+        found = await connection.fetch(SQL["whole"], source, KEPT)
+        rows = await sealing.open(connection, found, kind="captures")
     return [
         Capture(
             source=source,

@@ -1,6 +1,11 @@
 -- add --
-INSERT INTO captures (source, received_at, peer, method, path, query, headers, body, weight)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO captures (id, source, received_at, peer, method, path, query, headers, body, weight,
+                      sealed_with)
+OVERRIDING SYSTEM VALUE
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+
+-- next --
+SELECT nextval(pg_get_serial_sequence('captures', 'id'))
 
 -- trim --
 DELETE FROM captures WHERE id = ANY(ARRAY(
@@ -18,19 +23,20 @@ DELETE FROM captures WHERE at < now() - $1::interval
 
 -- of_source --
 SELECT id, received_at, peer, method, path, query, headers, length(body) AS body_bytes,
-       substring(body FOR $3) AS body
+       CASE WHEN sealed_with IS NULL THEN substring(body FOR $3) ELSE body END AS body, sealed_with
 FROM captures
 WHERE source = $1
 ORDER BY id DESC
 LIMIT $2
 
 -- one --
-SELECT id, received_at, peer, method, path, query, headers, length(body) AS body_bytes, body
+SELECT id, received_at, peer, method, path, query, headers, length(body) AS body_bytes, body,
+       sealed_with
 FROM captures
 WHERE source = $1 AND id = $2
 
 -- whole --
-SELECT received_at, peer, method, path, query, headers, body
+SELECT id, received_at, peer, method, path, query, headers, body, sealed_with
 FROM captures
 WHERE source = $1
 ORDER BY id

@@ -18,7 +18,8 @@ FROM downward d JOIN subjects s ON s.id = d.id
 ORDER BY s.merged_into IS NOT NULL, s.lifecycle, s.scope, s.ref
 
 -- syncs --
-SELECT subject_id, destination, state, desired_version, synced_version, due_at, attempts, error
+SELECT subject_id, destination, state, desired_version, synced_version, due_at, attempts, error,
+       remote_id, held_for, difference
 FROM syncs
 WHERE subject_id = ANY($1::bigint[])
 ORDER BY destination

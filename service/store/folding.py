@@ -11,10 +11,11 @@ from uuid import UUID
 
 import asyncpg
 
+from service.domain.bases import Base, together
 from service.domain.events import Event, Subject
 from service.domain.names import Book, Claim, Name
 from service.domain.state import Pin
-from service.store import events, sql, subjects
+from service.store import bases, events, sql, subjects
 from service.store.outbox import Entry
 from service.store.pool import Connection
 from service.store.subjects import Row
@@ -76,6 +77,12 @@ class History:
     """The standing claims by their ids, all on this subject."""
     destinations: list[str] = field(default_factory=list)
     """Who knows the subject."""
+    bases: list[Base] = field(default_factory=list)
+    """What stands for purged events of it, and of each that was merged into it."""
+
+    @property
+    def base(self) -> Base:
+        return together(self.bases)
 
 
 async def take(
@@ -145,6 +152,7 @@ def _note(history: History, row: asyncpg.Record) -> None:
     known = row["known"]
     history.pins.extend(Pin(*each) for each in known["pins"])
     history.destinations.extend(known["destinations"])
+    history.bases.extend(map(bases.read, known["bases"]))
     for id_, lifecycle, type_, value, kind, claimant in known["claims"]:
         history.claims[id_] = Claim(Name(lifecycle, type_, value), row["root"], kind, claimant)
 

@@ -180,6 +180,9 @@ SELECT f.root, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
                            FROM aliases a
                            WHERE a.subject_id = ANY(f.ids) AND a.revoked_at IS NULL),
            'destinations', ARRAY(SELECT y.destination FROM syncs y
-                                 WHERE y.subject_id = f.root ORDER BY y.destination)),
+                                 WHERE y.subject_id = f.root ORDER BY y.destination),
+           'bases', ARRAY(SELECT jsonb_build_object('state', b.state, 'untimed', b.untimed,
+                                                    'claims', b.claims, 'events', b.events)
+                          FROM bases b WHERE b.subject_id = ANY(f.ids) ORDER BY b.subject_id)),
        false
 FROM (SELECT root, array_agg(id) AS ids FROM family GROUP BY root) AS f

@@ -14,7 +14,7 @@ SELECT said.destination, seen.state, count(*) AS owed
 FROM unnest($1::text[]) AS said (destination),
 LATERAL (
     SELECT state FROM syncs
-    WHERE destination = said.destination AND due_at IS NOT NULL
+    WHERE destination = said.destination AND due_at IS NOT NULL AND state <> 'synced'
     LIMIT $2
 ) AS seen
 GROUP BY said.destination, seen.state

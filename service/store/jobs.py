@@ -16,7 +16,7 @@ SQL = sql.load("jobs")
 LEASE = timedelta(seconds=30)
 """Longer than any stride and the pause behind it; a job of a dead process goes on after it."""
 
-Kind = Literal["redrive", "discard", "replay", "refold"]
+Kind = Literal["redrive", "discard", "replay", "refold", "reconcile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Job:
     error: str | None
     created_at: datetime
     finished_at: datetime | None
+    counts: Mapping[str, int] | None = None
+    """What was found so far, by the words of its kind; None where it counts nothing else."""
 
 
 async def add(  # noqa: PLR0913
@@ -70,14 +72,26 @@ async def hold(tx: Connection, job: Job) -> Job | None:
     return _job(row) if row else None
 
 
-async def advance(tx: Connection, job: Job, *, cursor: str | None, done: int, skipped: int) -> Job:
+async def advance(
+    tx: Connection,
+    job: Job,
+    *,
+    cursor: str | None,
+    done: int,
+    skipped: int,
+    counts: Mapping[str, int],
+) -> Job:
     """Note a stride in the transaction that took it, and renew the lease."""
-    return _job(await tx.fetchrow(SQL["advance"], job.id, cursor, done, skipped, LEASE))
+    known = _counted(job, counts)
+    return _job(await tx.fetchrow(SQL["advance"], job.id, cursor, done, skipped, LEASE, known))
 
 
-async def finish(tx: Connection, job: Job, *, done: int, skipped: int) -> Job:
+async def finish(
+    tx: Connection, job: Job, *, done: int, skipped: int, counts: Mapping[str, int]
+) -> Job:
     """End the job; what it matched and did not do counts as skipped."""
-    return _job(await tx.fetchrow(SQL["finish"], job.id, done, skipped))
+    known = _counted(job, counts)
+    return _job(await tx.fetchrow(SQL["finish"], job.id, done, skipped, known))
 
 
 async def fail(tx: Connection, job: Job, *, error: str) -> None:
@@ -92,6 +106,20 @@ async def release(tx: Connection, job: Job) -> None:
 async def read(tx: Connection, job_id: UUID) -> Job | None:
     row = await tx.fetchrow(SQL["read"], job_id)
     return _job(row) if row else None
+
+
+async def turn(tx: Connection, destination: str, *, every: timedelta) -> tuple[bool, bool]:
+    """Whether it is reconciled now, and whether it is time again; locks out others who ask."""
+    await tx.fetchval(SQL["alone"], destination)
+    row = await tx.fetchrow(SQL["turn"], destination, every)
+    assert row is not None
+    return row["busy"], row["due"]
+
+
+def _counted(job: Job, counts: Mapping[str, int]) -> dict[str, int] | None:
+    before = job.counts or {}
+    known = {name: before.get(name, 0) + counts.get(name, 0) for name in {**before, **counts}}
+    return known or None
 
 
 def _job(row: asyncpg.Record | None) -> Job:

@@ -20,13 +20,15 @@ RETURNING *
 SELECT * FROM jobs WHERE id = $1 AND due_at = $2 FOR UPDATE
 
 -- advance --
-UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, due_at = now() + $5::interval
+UPDATE jobs SET cursor = $2, done = done + $3, skipped = skipped + $4, due_at = now() + $5::interval,
+                counts = $6::jsonb
 WHERE id = $1
 RETURNING *
 
 -- finish --
 UPDATE jobs SET state = 'finished', cursor = NULL, due_at = NULL, finished_at = now(),
-                done = done + $2, skipped = GREATEST(skipped + $3, matched - done - $2)
+                done = done + $2, skipped = GREATEST(skipped + $3, matched - done - $2),
+                counts = $4::jsonb
 WHERE id = $1
 RETURNING *
 
@@ -39,3 +41,12 @@ UPDATE jobs SET due_at = now() WHERE id = $1 AND due_at = $2
 
 -- read --
 SELECT * FROM jobs WHERE id = $1
+
+-- turn --
+-- Whether a destination's reconciliation is under way, and whether the last one began long ago.
+SELECT bool_or(state IN ('queued', 'running')) IS TRUE AS busy,
+       COALESCE(max(created_at) <= now() - $2::interval, true) AS due
+FROM jobs WHERE kind = 'reconcile' AND request ->> 'destination' = $1
+
+-- alone --
+SELECT pg_advisory_xact_lock(hashtextextended('reconcile ' || $1::text, 0))

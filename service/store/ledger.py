@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.store import sql
+from service.store import spools, sql
 from service.store.pool import Connection, Pool, transaction
 
 SQL = sql.load("ledger")
@@ -28,6 +28,7 @@ class Counts:
     misplaced_events: Sequence[Row]
     strays: Sequence[Row]
     contradictions: Sequence[Row]
+    spools: Sequence[Row] = ()
 
 
 async def count(pool: Pool) -> Counts:
@@ -45,6 +46,7 @@ async def count(pool: Pool) -> Counts:
             misplaced_events=await _fetch(tx, "misplaced_events", LISTED) if strayed else [],
             strays=await _fetch(tx, "strays", LISTED),
             contradictions=await _fetch(tx, "contradictions", LISTED),
+            spools=await spools.listed(tx),
         )
 
 

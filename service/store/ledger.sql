@@ -5,23 +5,38 @@ SELECT set_config('statement_timeout', $1, true)
 SELECT now()
 
 -- events --
-SELECT e.source,
-       count(*) AS accepted,
-       count(*) FILTER (WHERE o.outcome = 'applied') AS applied,
-       count(*) FILTER (WHERE o.outcome = 'superseded') AS superseded,
-       count(*) FILTER (WHERE o.outcome = 'revoked') AS revoked,
-       count(*) FILTER (WHERE o.outcome = 'ignored') AS ignored,
-       count(*) FILTER (WHERE o.outcome = 'waiting') AS waiting,
-       count(d.event_id) AS dead,
-       count(*) FILTER (WHERE o.outcome = 'discarded') AS discarded,
-       count(x.event_id) AS pending,
-       count(*) FILTER (WHERE num_nonnulls(o.event_id, d.event_id, x.event_id) <> 1) AS misplaced
-FROM events e
-LEFT JOIN event_outcomes o ON o.event_id = e.id
-LEFT JOIN dead_letters d ON d.event_id = e.id AND d.kind = 'event' AND d.resolved_at IS NULL
-LEFT JOIN outbox x ON x.event_id = e.id
-GROUP BY e.source
-ORDER BY e.source
+-- Those that are there, and those that are past their retention, as they were counted last.
+SELECT source, sum(accepted)::bigint AS accepted, sum(applied)::bigint AS applied,
+       sum(superseded)::bigint AS superseded, sum(revoked)::bigint AS revoked,
+       sum(ignored)::bigint AS ignored, sum(waiting)::bigint AS waiting, sum(dead)::bigint AS dead,
+       sum(discarded)::bigint AS discarded, sum(pending)::bigint AS pending,
+       sum(misplaced)::bigint AS misplaced
+FROM (
+    SELECT e.source,
+           count(*) AS accepted,
+           count(*) FILTER (WHERE o.outcome = 'applied') AS applied,
+           count(*) FILTER (WHERE o.outcome = 'superseded') AS superseded,
+           count(*) FILTER (WHERE o.outcome = 'revoked') AS revoked,
+           count(*) FILTER (WHERE o.outcome = 'ignored') AS ignored,
+           count(*) FILTER (WHERE o.outcome = 'waiting') AS waiting,
+           count(d.event_id) AS dead,
+           count(*) FILTER (WHERE o.outcome = 'discarded') AS discarded,
+           count(x.event_id) AS pending,
+           count(*) FILTER (WHERE num_nonnulls(o.event_id, d.event_id, x.event_id) <> 1)
+               AS misplaced
+    FROM events e
+    LEFT JOIN event_outcomes o ON o.event_id = e.id
+    LEFT JOIN dead_letters d ON d.event_id = e.id AND d.kind = 'event' AND d.resolved_at IS NULL
+    LEFT JOIN outbox x ON x.event_id = e.id
+    GROUP BY e.source
+    UNION ALL
+    SELECT source, applied + superseded + revoked + ignored + discarded, applied, superseded,
+           revoked, ignored, 0, 0, discarded, 0, 0
+    FROM ledger_totals
+    WHERE applied + superseded + revoked + ignored + discarded > 0
+) AS counted
+GROUP BY source
+ORDER BY source
 
 -- misplaced_events --
 SELECT e.id, o.outcome, d.event_id IS NOT NULL AS dead, x.event_id IS NOT NULL AS pending
@@ -83,7 +98,11 @@ SELECT COALESCE(r.source, t.source) AS source,
        COALESCE(t.duplicate, 0) AS duplicate,
        COALESCE(t.refused, 0) AS refused,
        COALESCE(t.unavailable, 0) AS unavailable
-FROM (SELECT source, count(*) AS accepted FROM requests GROUP BY source) r
+FROM (SELECT source, sum(accepted)::bigint AS accepted
+      FROM (SELECT source, count(*) AS accepted FROM requests GROUP BY source
+            UNION ALL
+            SELECT source, requests FROM ledger_totals WHERE requests > 0) AS counted
+      GROUP BY source) r
 FULL JOIN (SELECT source,
                   sum(duplicates)::bigint AS duplicate,
                   sum(refused)::bigint AS refused,

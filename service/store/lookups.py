@@ -10,6 +10,7 @@ from uuid import UUID
 from service.domain.events import Alias
 from service.store import sql
 from service.store.pool import Connection, Pool, session, transaction
+from service.store.seals import PLAIN, Seals
 
 SQL = sql.load("lookups")
 
@@ -101,12 +102,13 @@ async def events(
         )
 
 
-async def event(pool: Pool, event_id: UUID) -> EventRows | None:
+async def event(pool: Pool, event_id: UUID, *, sealing: Seals = PLAIN) -> EventRows | None:
     async with _snapshot(pool) as tx:
         for row in await _fetch(tx, "event", event_id):
             adopted = row["home_ref"] is not None
             name = (row["lifecycle"], *_place(row, "home_" if adopted else ""))
-            requests = await _fetch(tx, "request", row["request_id"])
+            kept = await _fetch(tx, "request", row["request_id"])
+            requests = await sealing.open(tx, kept, kind="requests")
             return EventRows(
                 event=row,
                 request=requests[0] if requests else None,

@@ -89,7 +89,7 @@ LEFT JOIN LATERAL (
 WHERE e.id = $1
 
 -- request --
-SELECT id, received_at, peer, method, path, query, headers, body
+SELECT id, received_at, peer, method, path, query, headers, body, sealed_with, erased_at
 FROM requests
 WHERE id = $1
 

@@ -32,8 +32,12 @@ SELECT COALESCE(r.source, t.source) AS source, r.last_at,
        COALESCE(t.refused, 0) AS refused,
        COALESCE(t.unavailable, 0) AS unavailable,
        f.at AS refused_at
-FROM (SELECT source, count(*) AS accepted, max(received_at) AS last_at
-      FROM requests GROUP BY source) r
+FROM (SELECT source, sum(accepted)::bigint AS accepted, max(last_at) AS last_at
+      FROM (SELECT source, count(*) AS accepted, max(received_at) AS last_at
+            FROM requests GROUP BY source
+            UNION ALL
+            SELECT source, requests, NULL FROM ledger_totals WHERE requests > 0) AS counted
+      GROUP BY source) r
 FULL JOIN (SELECT source,
                   sum(duplicates)::bigint AS duplicate,
                   sum(refused)::bigint AS refused,

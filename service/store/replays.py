@@ -14,6 +14,7 @@ from service.domain.events import Event, Outcome, Statement, Subject
 from service.domain.replay import Stand
 from service.store import details, events, sql
 from service.store.pool import Connection, translate
+from service.store.seals import PLAIN, Seals
 
 SQL = sql.load("replays")
 
@@ -98,9 +99,12 @@ async def trying(tx: Connection) -> AsyncIterator[None]:
         raise translate(error) from error
 
 
-async def request(tx: Connection, request_id: UUID) -> Stored | None:
-    row = await tx.fetchrow(SQL["request"], request_id)
-    return Stored(**row) if row is not None else None
+async def request(tx: Connection, request_id: UUID, *, sealing: Seals = PLAIN) -> Stored | None:
+    """A request as it came; raises Sealed where it cannot be opened."""
+    found = await tx.fetch(SQL["request"], request_id)
+    for row in await sealing.open(tx, found, kind="requests"):
+        return Stored(**row)
+    return None
 
 
 async def own(tx: Connection, request_id: UUID) -> list[Event]:

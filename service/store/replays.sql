@@ -57,9 +57,10 @@ WHERE r.id > $5 AND r.id <= $4
 ORDER BY r.id LIMIT $6
 
 -- request --
-SELECT id, source, received_at, peer, method, path, query, headers, body
+-- Of an erased one nothing is left to read.
+SELECT id, source, received_at, peer, method, path, query, headers, body, sealed_with
 FROM requests
-WHERE id = $1
+WHERE id = $1 AND erased_at IS NULL
 
 -- own --
 SELECT e.id, e.source, e.dedupe_key, e.lifecycle, e.scope, e.ref, e.parcel, e.lane, e.status,

@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
 
+from service.domain.drift import Difference, Shown
 from service.domain.events import Subject
 from service.domain.routing import PRIORITIES
 from service.domain.verdict import DeadLetter
@@ -42,6 +43,9 @@ class Lease:
     priority: int = NORMAL
 
 
+Held = Literal["person", "shadow", "operator"]
+
+
 @dataclass(frozen=True, slots=True)
 class Owed:
     """Everything a call needs to know, read in one snapshot."""
@@ -57,6 +61,19 @@ class Owed:
     occurred_at: datetime | None
     attempts: int
     failing_for: timedelta
+    synced_version: int = 0
+    verify: int = 0
+    """0 nothing; 1 read before writing; 2 and 3 read once more what was settled."""
+    remote_id: str | None = None
+    remote_token: str | None = None
+    written: Shown | None = None
+    """What we wrote or read last."""
+    written_hash: bytes | None = None
+    """A digest of the last whole write that stands; None when that is not known."""
+    intents: Sequence[Shown] = ()
+    """What was sent and nobody told what came of it, the newest first."""
+    held_for: Held | None = None
+    overrule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,11 @@ class Intent:
     version: int
     hash: bytes
     key: str
+    shown: Sequence[Shown] = ()
+    """What the record will show, and before that what earlier intents would."""
+    found: Shown | None = None
+    """What it was just seen to show."""
+    remote_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +96,41 @@ class Settled:
     lease: Lease
     version: int
     status: str
+    remote_id: str | None = None
+    token: str | None = None
+    written: Shown | None = None
+    hash: bytes | None = None
+    again: bool = False
+    """Read it once more, when no call of others can be on its way any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Delayed:
-    lease: Lease
-    state: str
-    delay: timedelta
-    error: str
+class Left:
+    """A version that is not shown yet: tried later, dead, or held back."""
 
-
-@dataclass(frozen=True, slots=True)
-class Killed:
     lease: Lease
     version: int
-    letter: DeadLetter
+    state: Literal["pending", "no_record", "dead", "held"]
+    delay: timedelta | None = None
+    """None: not before a newer version is desired."""
+    counted: bool = True
+    failing: bool = True
+    differs: bool = False
+    """It was read, and shows something else."""
+    error: str | None = None
+    unsure: bool = False
+    """It may have been written."""
+    sent: bool = False
+    """A call was made that would have written it."""
+    shown: Sequence[Shown] = ()
+    found: Shown | None = None
+    remote_id: str | None = None
+    token: str | None = None
+    forget: bool = False
+    """The record is not there any more under the id that is known."""
+    held_for: Held | None = None
+    difference: Mapping[str, Difference] | None = None
+    letter: DeadLetter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +188,20 @@ async def intend(
         [intent.version for intent in intents],
         [intent.hash for intent in intents],
         [intent.key for intent in intents],
+        [_shown(intent.shown) for intent in intents],
+        [intent.found for intent in intents],
+        [intent.remote_id for intent in intents],
         lease,
         destination,
     )
+    return {row["subject_id"] for row in rows}
+
+
+async def renew(
+    tx: Connection, leases: Sequence[Lease], *, destination: str, lease: timedelta
+) -> set[int]:
+    """Hold leases for longer; returns the subjects whose lease still held."""
+    rows = await tx.fetch(SQL["renew"], *_keys(leases), lease, destination)
     return {row["subject_id"] for row in rows}
 
 
@@ -158,47 +211,66 @@ async def release(tx: Connection, leases: Sequence[Lease], *, destination: str) 
 
 
 async def settle(
-    tx: Connection, settled: Sequence[Settled], *, destination: str
+    tx: Connection, settled: Sequence[Settled], *, destination: str, life: timedelta
 ) -> dict[int, bool]:
-    """The destination shows these versions; tells of each fence that held whether more is owed."""
+    """The destination shows these versions; tells of each fence that held whether more is due.
+
+    `life` is how long a call of somebody else may still be on its way.
+    """
     rows = await tx.fetch(
         SQL["settle"],
         *_keys([row.lease for row in settled]),
         [row.version for row in settled],
         [row.status for row in settled],
+        [row.remote_id for row in settled],
+        [row.token for row in settled],
+        [row.written for row in settled],
+        [row.hash for row in settled],
+        [row.again for row in settled],
+        life,
         destination,
     )
     return {row["subject_id"]: row["more"] for row in rows}
 
 
-async def delay(tx: Connection, delayed: Sequence[Delayed], *, destination: str) -> set[int]:
-    """Try again later, by the database clock."""
+async def leave(tx: Connection, left: Sequence[Left], *, destination: str) -> set[int]:
+    """Try again later, by the database clock, or give up; a newer version is tried at once."""
     rows = await tx.fetch(
-        SQL["retry"],
-        *_keys([row.lease for row in delayed]),
-        [row.state for row in delayed],
-        [row.delay for row in delayed],
-        [row.error for row in delayed],
+        SQL["leave"],
+        *_keys([row.lease for row in left]),
+        [row.version for row in left],
+        [row.state for row in left],
+        [row.delay for row in left],
+        [row.counted for row in left],
+        [row.failing for row in left],
+        [row.differs for row in left],
+        [row.error for row in left],
+        [row.unsure for row in left],
+        [row.sent for row in left],
+        [_shown(row.shown) for row in left],
+        [row.found for row in left],
+        [row.remote_id for row in left],
+        [row.token for row in left],
+        [row.forget for row in left],
+        [row.held_for for row in left],
+        [row.difference for row in left],
         destination,
     )
+    letters = {row.lease.subject_id: row.letter for row in left}
+    dead = [row["subject_id"] for row in rows if row["state"] == "dead"]
+    found = {each: letter for each in dead if (letter := letters[each]) is not None}
+    await dead_letters.bury_syncs(tx, found, destination=destination)
     return {row["subject_id"] for row in rows}
 
 
-async def kill(tx: Connection, killed: Sequence[Killed], *, destination: str) -> set[int]:
-    """Give up on these versions; a newer one that is desired already is tried at once instead."""
-    rows = await tx.fetch(
-        SQL["kill"],
-        *_keys([row.lease for row in killed]),
-        [row.version for row in killed],
-        [row.letter.summary for row in killed],
-        destination,
-    )
-    dead = {row["subject_id"] for row in rows if row["state"] == "dead"}
-    letters = {row.lease.subject_id: row.letter for row in killed}
-    await dead_letters.bury_syncs(
-        tx, {subject: letters[subject] for subject in dead}, destination=destination
-    )
-    return {row["subject_id"] for row in rows}
+async def doubt(tx: Connection, late: Mapping[int, Shown], *, destination: str) -> None:
+    """Somebody else has these syncs, but this was, or may have been, written: read them again."""
+    await tx.execute(SQL["doubt"], list(late), list(late.values()), destination)
+
+
+async def revive(tx: Connection, destination: str, *, limit: int) -> int:
+    """Owe again what was held in shadow; returns how many."""
+    return len(await tx.fetch(SQL["revive"], destination, limit))
 
 
 async def record(tx: Connection, attempts: Sequence[Attempt], *, destination: str) -> None:
@@ -225,6 +297,10 @@ def _lease(row: asyncpg.Record) -> Lease:
     return Lease(row["subject_id"], row["destination"], row["fence"], row["priority"])
 
 
+def _shown(shown: Sequence[Shown]) -> Mapping[str, Sequence[Shown]] | None:
+    return {"shown": shown} if shown else None
+
+
 def _owed(row: asyncpg.Record, destination: str) -> Owed:
     return Owed(
         lease=Lease(row["subject_id"], destination, row["fence"]),
@@ -238,4 +314,13 @@ def _owed(row: asyncpg.Record, destination: str) -> Owed:
         occurred_at=row["occurred_at"],
         attempts=row["attempts"],
         failing_for=row["failing_for"],
+        synced_version=row["synced_version"],
+        verify=row["verify"],
+        remote_id=row["remote_id"],
+        remote_token=row["remote_token"],
+        written=row["written"],
+        written_hash=row["written_hash"],
+        intents=(row["intent"] or {}).get("shown", ()),
+        held_for=row["held_for"],
+        overrule=row["overrule"],
     )

@@ -97,7 +97,8 @@ buried AS (
     ON CONFLICT (event_id) WHERE kind = 'event' AND resolved_at IS NULL
         DO UPDATE SET last_at = now(), reason = excluded.reason, summary = excluded.summary
 ),
--- Raises what is desired; leases what nobody holds and what does not back off.
+-- Raises what is desired; leases what nobody holds and what does not back off. What is synced and
+-- due is only to be read once more: a newer version does not wait for that.
 owed AS (
     INSERT INTO syncs
         (subject_id, destination, desired_version, due_at, lease_owner, fence, priority)
@@ -110,18 +111,23 @@ owed AS (
         -- What an operator held back was the version before: this one is owed anew.
         state = CASE WHEN syncs.state IN ('synced', 'dead', 'held') THEN 'pending'
                      ELSE syncs.state END,
-        attempts = CASE WHEN syncs.due_at IS NULL THEN 0 ELSE syncs.attempts END,
-        failing_since = CASE WHEN syncs.due_at IS NULL THEN NULL ELSE syncs.failing_since END,
-        priority = CASE WHEN syncs.due_at IS NULL THEN excluded.priority
+        attempts = CASE WHEN syncs.due_at IS NULL OR syncs.state = 'synced' THEN 0
+                        ELSE syncs.attempts END,
+        failing_since = CASE WHEN syncs.due_at IS NULL OR syncs.state = 'synced' THEN NULL
+                             ELSE syncs.failing_since END,
+        priority = CASE WHEN syncs.due_at IS NULL OR syncs.state = 'synced' THEN excluded.priority
                         ELSE LEAST(syncs.priority, excluded.priority) END,
         lease_owner = CASE
-            WHEN syncs.due_at IS NULL OR (syncs.lease_owner IS NULL AND syncs.due_at <= now())
+            WHEN syncs.due_at IS NULL OR (syncs.lease_owner IS NULL
+                                          AND (syncs.due_at <= now() OR syncs.state = 'synced'))
             THEN excluded.lease_owner ELSE syncs.lease_owner END,
         due_at = CASE
-            WHEN syncs.due_at IS NULL OR (syncs.lease_owner IS NULL AND syncs.due_at <= now())
+            WHEN syncs.due_at IS NULL OR (syncs.lease_owner IS NULL
+                                          AND (syncs.due_at <= now() OR syncs.state = 'synced'))
             THEN excluded.due_at ELSE syncs.due_at END,
         fence = CASE
-            WHEN syncs.due_at IS NULL OR (syncs.lease_owner IS NULL AND syncs.due_at <= now())
+            WHEN syncs.due_at IS NULL OR (syncs.lease_owner IS NULL
+                                          AND (syncs.due_at <= now() OR syncs.state = 'synced'))
             THEN syncs.fence + 1 ELSE syncs.fence END,
         updated_at = now()
     RETURNING subject_id, destination, fence, priority, lease_owner

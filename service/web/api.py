@@ -9,10 +9,11 @@ from aiohttp import web
 
 from service.domain.events import Outcome
 from service.ops import ledger, lookups
-from service.ops.lookups import BadCursor
+from service.ops.lookups import BadCursor, Fields
 from service.store.lookups import EventFilter
 from service.store.pool import Pool
-from service.web import query
+from service.store.seals import PLAIN, Sealed, Seals
+from service.web import problems, query
 from service.web.problems import Refused
 
 PAGE = ("limit", "cursor")
@@ -25,6 +26,8 @@ class Api:
     """Reads only, so far; every handler is bounded by the statement time-outs of its queries."""
 
     pool: Pool
+    sealing: Seals = PLAIN
+    hidden: Callable[[], Fields] = dict
 
     async def ledger(self, request: web.Request) -> web.Response:
         query.parameters(request, ())
@@ -36,13 +39,20 @@ class Api:
             said.get("source"), query.choice(said, "outcome", Outcome), query.subject(said)
         )
         try:
-            return answer(await lookups.events(self.pool, wanted, query.page(said)))
+            found = await lookups.events(self.pool, wanted, query.page(said), hidden=self.hidden())
+            return answer(found)
         except BadCursor:
             raise query.bad_cursor() from None
 
     async def event(self, request: web.Request) -> web.Response:
         query.parameters(request, ())
-        found = await lookups.event(self.pool, query.identifier(request.match_info["id"]))
+        event_id = query.identifier(request.match_info["id"])
+        try:
+            found = await lookups.event(
+                self.pool, event_id, sealing=self.sealing, hidden=self.hidden()
+            )
+        except Sealed as error:
+            raise problems.unavailable(str(error)) from None
         return answer(_found(found, "No event has this id; it may be past its retention."))
 
 

@@ -29,14 +29,19 @@ async def read(request: web.Request, shape: type[M]) -> M:
         raise Refused(400, _told(error, shape)) from None
 
 
+async def uninvited(_request: web.Request) -> None:
+    """A body is asked for by whoever reads it: after the token, the type and the length."""
+
+
 async def _received(request: web.Request) -> bytes:
     if request.content_type != "application/json":
         raise Refused(415, "Send the body as Content-Type: application/json.", close=True)
-    length = limits.content_length(request, limit=MOST_BYTES)
+    most = limits.content_length(request, limit=MOST_BYTES)
+    limits.invite(request)
     body = bytearray()
     budget = Budget(MOST_BYTES)
     try:
-        await limits.read(request, body, length=length, budget=budget, limits=request.app[LIMITS])
+        await limits.read(request, body, most=most, budget=budget, limits=request.app[LIMITS])
     finally:
         budget.give_back(len(body))
     return bytes(body)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import socket
+import struct
 from collections import Counter
 
 import structlog
@@ -36,19 +38,21 @@ class Door:
         if self._open >= self._bounds.connections or self._is_greedy(peer):
             return False
         self._open += 1
-        self._by_peer[peer] += 1
+        self._by_peer[peers.neighbourhood(peer)] += 1
         self._gauge.inc()
         return True
 
     def leave(self, peer: str) -> None:
         self._open -= 1
-        self._by_peer[peer] -= 1
-        if not self._by_peer[peer]:
-            del self._by_peer[peer]
+        near = peers.neighbourhood(peer)
+        self._by_peer[near] -= 1
+        if not self._by_peer[near]:
+            del self._by_peer[near]
         self._gauge.dec()
 
     def _is_greedy(self, peer: str) -> bool:
-        many = self._by_peer[peer] >= self._bounds.connections_of_one_peer
+        near = peers.neighbourhood(peer)
+        many = self._by_peer[near] >= self._bounds.connections_of_one_peer
         return many and not peers.is_trusted(peer, self._trusted)
 
 
@@ -70,6 +74,8 @@ class Connection(web.RequestHandler):
         )
         self._door = door
         self._peer: str | None = None
+        self._unread_seconds = bounds.unread_seconds
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         name = transport.get_extra_info("peername")
@@ -78,6 +84,7 @@ class Connection(web.RequestHandler):
             self._peer = peer
             super().connection_made(transport)
         else:
+            telemetry.HTTP_SHED.labels("connections").inc()
             log.warning("connection_refused", peer=peer)
             _turn_away(transport)
 
@@ -85,7 +92,24 @@ class Connection(web.RequestHandler):
         if self._peer is not None:
             self._door.leave(self._peer)
             self._peer = None
+        self._stop_waiting()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Give a client that does not read its answers some time to begin with it."""
+        super().pause_writing()
+        if self.transport is not None:
+            loop = asyncio.get_running_loop()
+            self._unread = loop.call_later(self._unread_seconds, _hang_up, self.transport)
+
+    def resume_writing(self) -> None:
+        self._stop_waiting()
+        super().resume_writing()
+
+    def _stop_waiting(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def handle_error(
         self,
@@ -104,6 +128,14 @@ class Connection(web.RequestHandler):
         )
         answer.headers.update(COMMON_HEADERS)
         return answer
+
+
+def _hang_up(transport: asyncio.Transport) -> None:
+    """End a connection with a reset, so that the kernel keeps no answer for it either."""
+    log.info("answer_not_read")
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def _turn_away(transport: asyncio.BaseTransport) -> None:

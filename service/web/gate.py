@@ -5,7 +5,7 @@ absolute targets, chunked bodies, too many connections), and so does every excep
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,8 @@ from service.web.problems import Refused
 log = structlog.get_logger()
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Chunked = Callable[[str], bool]
+"""Whether a body without a length is taken at this target."""
 
 CALLER = web.RequestKey("caller", Caller)
 """Who sent the token, where one is needed."""
@@ -38,11 +40,12 @@ COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+LOOK_ALIKE = "Two headers differ only in - and _; send the one with -."
 NOT_HTTP = "This is not a valid HTTP/1.1 request."
 QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
-def check_framing(request: web.BaseRequest) -> None:
+def check_framing(request: web.BaseRequest, *, chunked: Chunked) -> None:
     """Refuse what the parser takes and a careful server does not."""
     if request.version not in VERSIONS:
         raise Refused(400, "Speak HTTP/1.1.", close=True)
@@ -51,11 +54,25 @@ def check_framing(request: web.BaseRequest) -> None:
         raise Refused(
             400, "The request target must be a path that begins with a slash.", close=True
         )
-    if "Transfer-Encoding" in request.headers:
+    codings = request.headers.getall("Transfer-Encoding", [])
+    plain = request.version == HttpVersion11 and is_chunked(codings)
+    if codings and not (plain and chunked(target)):
         raise Refused(411, limits.NO_LENGTH, close=True)
+    names = {name.lower() for name in request.headers}
+    if any("_" in name and name.replace("_", "-") in names for name in names):
+        raise Refused(400, LOOK_ALIKE, close=True)
 
 
-def guarded(handle: Handler, *, listener: str) -> Handler:
+def is_chunked(codings: Sequence[str]) -> bool:
+    """Whether a body is chunked and nothing else; nobody unpacks it twice here."""
+    return [coding.lower() for coding in codings] == ["chunked"]
+
+
+def never(_target: str) -> bool:
+    return False
+
+
+def guarded(handle: Handler, *, listener: str, chunked: Chunked = never) -> Handler:
     """The handler with framing checks in front and an answer for everything behind."""
     seconds_taken = telemetry.HTTP_SECONDS.labels(listener)
 
@@ -64,7 +81,8 @@ def guarded(handle: Handler, *, listener: str) -> Handler:
         request_id = request[REQUEST_ID] = new_id()
         # aiohttp runs every request in a task of its own, so this binding ends with it.
         structlog.contextvars.bind_contextvars(request_id=str(request_id))
-        answer = await _answer(request, handle, instance=f"urn:uuid:{request_id}")
+        instance = f"urn:uuid:{request_id}"
+        answer = await _answer(request, handle, instance=instance, chunked=chunked)
         for name, value in COMMON_HEADERS.items():
             answer.headers.setdefault(name, value)
         seconds = time.monotonic() - began
@@ -76,10 +94,10 @@ def guarded(handle: Handler, *, listener: str) -> Handler:
 
 
 async def _answer(
-    request: web.BaseRequest, handle: Handler, *, instance: str
+    request: web.BaseRequest, handle: Handler, *, instance: str, chunked: Chunked
 ) -> web.StreamResponse:
     try:
-        check_framing(request)
+        check_framing(request, chunked=chunked)
         return await handle(request)
     except Refused as refused:
         return problems.response(refused, instance=instance)

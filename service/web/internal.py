@@ -4,21 +4,25 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from service.ops.lookups import Fields
 from service.ops.sources import Configured
 from service.settings import Auth
 from service.store.pool import Pool
-from service.web import gate, health
+from service.web import bodies, gate, health
 from service.web.anomalies import Anomalies
 from service.web.api import Api
 from service.web.attempts import Attempts
+from service.web.audit import Audit
 from service.web.auth import Bouncer, Role
 from service.web.dead_letters import DeadLetters
+from service.web.destinations import Destinations
 from service.web.health import Check, Readiness
 from service.web.limits import Limits
 from service.web.listeners import LIMITS, TRUSTED
 from service.web.replays import Replays
 from service.web.sources import Sources
 from service.web.subjects import Subjects
+from service.web.syncs import Syncs
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -40,15 +44,28 @@ def internal_app(
     app.router.add_route("GET", "/health/ready", Readiness(checks).ready)
     app.router.add_route("GET", "/metrics", _for(Role.VIEWER, bouncer, health.metrics))
     if pool is not None:
-        for path, role, handler in _api(Api(pool)):
+        for path, role, handler in _api(_reading(pool, configured or Configured())):
             app.router.add_route("GET", f"/api/v1{path}", _for(role, bouncer, handler))
         for method, path, role, handler in (
-            *_subjects(Subjects(pool, (configured or Configured()).rules)),
+            *_subjects(pool, configured or Configured()),
             *_dead_letters(DeadLetters(pool)),
             *_traffic(pool, configured or Configured()),
+            *_destinations(Destinations(pool, (configured or Configured()).destinations)),
         ):
-            app.router.add_route(method, f"/api/v1{path}", _for(role, bouncer, handler))
+            app.router.add_route(
+                method,
+                f"/api/v1{path}",
+                _for(role, bouncer, handler),
+                expect_handler=bodies.uninvited,
+            )
     return app
+
+
+def _reading(pool: Pool, configured: Configured) -> Api:
+    def hidden() -> Fields:
+        return {name: sender.source.mask for name, sender in configured.senders().items()}
+
+    return Api(pool, configured.sealing, hidden)
 
 
 def _api(api: Api) -> tuple[tuple[str, Role, Handler], ...]:
@@ -62,7 +79,9 @@ def _api(api: Api) -> tuple[tuple[str, Role, Handler], ...]:
 SUBJECT = r"/subjects/{lifecycle:[^/]+}/{ref:[^/]+}"
 
 
-def _subjects(subjects: Subjects) -> tuple[tuple[str, str, Role, Handler], ...]:
+def _subjects(pool: Pool, configured: Configured) -> tuple[tuple[str, str, Role, Handler], ...]:
+    subjects = Subjects(pool, configured.rules, configured.adapters)
+    syncs = Syncs(pool, configured.rules, configured.destinations)
     return (
         ("GET", "/subjects", Role.VIEWER, subjects.listed),
         ("GET", SUBJECT, Role.VIEWER, subjects.shown),
@@ -72,6 +91,8 @@ def _subjects(subjects: Subjects) -> tuple[tuple[str, str, Role, Handler], ...]:
         ("PUT", f"{SUBJECT}/aliases", Role.OPERATOR, subjects.link),
         ("DELETE", f"{SUBJECT}/aliases", Role.OPERATOR, subjects.unlink),
         ("POST", f"{SUBJECT}/merge", Role.OPERATOR, subjects.merge),
+        ("POST", SUBJECT + r"/syncs/{destination:[^/]+}", Role.OPERATOR, syncs.decide),
+        ("GET", "/held", Role.VIEWER, syncs.held),
         ("POST", "/refolds", Role.OPERATOR, subjects.refold),
     )
 
@@ -90,15 +111,28 @@ def _dead_letters(dead: DeadLetters) -> tuple[tuple[str, str, Role, Handler], ..
 
 def _traffic(pool: Pool, configured: Configured) -> tuple[tuple[str, str, Role, Handler], ...]:
     sources = Sources(pool, configured)
+    replays = Replays(pool, configured.senders, configured.sealing)
     return (
         ("GET", "/anomalies", Role.VIEWER, Anomalies(pool).listed),
+        ("GET", "/audit", Role.ADMIN, Audit(pool).listed),
         ("GET", "/attempts", Role.VIEWER, Attempts(pool).listed),
         ("GET", "/sources", Role.VIEWER, sources.sources),
         ("GET", r"/sources/{name:[^/]+}/refusals", Role.VIEWER, sources.refusals),
         ("GET", r"/sources/{name:[^/]+}/captures", Role.OPERATOR, sources.captures),
         ("GET", r"/sources/{name:[^/]+}/captures/{id:[^/]+}", Role.OPERATOR, sources.capture),
-        ("GET", "/destinations", Role.VIEWER, sources.destinations),
-        ("POST", "/replays", Role.OPERATOR, Replays(pool, configured.senders).start),
+        ("POST", "/replays", Role.OPERATOR, replays.start),
+    )
+
+
+def _destinations(
+    destinations: Destinations,
+) -> tuple[tuple[str, str, Role, Handler], ...]:
+    name = r"/destinations/{name:[^/]+}"
+    return (
+        ("GET", "/destinations", Role.VIEWER, destinations.listed),
+        ("POST", f"{name}/pause", Role.OPERATOR, destinations.pause),
+        ("POST", f"{name}/resume", Role.OPERATOR, destinations.resume),
+        ("POST", f"{name}/reconcile", Role.OPERATOR, destinations.reconcile),
     )
 
 

@@ -3,13 +3,19 @@
 import asyncio
 import re
 import resource
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from service import telemetry
 from service.settings import Server
 from service.web.problems import Refused, unavailable
+
+Shed = Literal["bytes", "connections", "lag", "source"]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -17,6 +23,7 @@ SLOWEST_BYTES_PER_SECOND = 16 * KIB
 LENGTH = re.compile(r"[0-9]{1,15}")
 
 TOO_SLOW = "The body did not arrive in time; send the whole request at once."
+TOO_LARGE = "The body is larger than the {} bytes accepted here."
 NO_LENGTH = "Send the body with a Content-Length and without a Transfer-Encoding."
 OVERLOADED = "Too many requests are being received right now; try again later."
 
@@ -43,6 +50,10 @@ class Limits:
     field_bytes: int = 4096
     fields: int = 64
     bodies_in_memory: int = 64 * MIB
+    lag_seconds: float = 0.2
+    """An event loop later than this is overloaded: webhooks are put off before they are read."""
+    unread_seconds: float = 20.0
+    """How long a client may leave an answer unread that is too large for its socket."""
 
     @property
     def connections_of_one_peer(self) -> int:
@@ -64,7 +75,7 @@ class Budget:
     def admit(self, size: int) -> None:
         """Refuse early what would not fit now; bytes that may never come reserve nothing."""
         if self.used + size > self.limit:
-            raise unavailable(OVERLOADED)
+            raise overloaded("bytes")
 
     def take(self, size: int) -> None:
         self.admit(size)
@@ -74,6 +85,32 @@ class Budget:
     def give_back(self, size: int) -> None:
         self.used -= size
         telemetry.BODY_BYTES.dec(size)
+
+
+class Places:
+    """How many requests of one source are judged and stored at a time."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def of(self, source: str, most: int) -> Iterator[None]:
+        """Hold a place; only what has been read takes one, so nobody can sit on it."""
+        if self._taken[source] >= most:
+            raise overloaded("source")
+        self._taken[source] += 1
+        try:
+            yield
+        finally:
+            self._taken[source] -= 1
+            if not self._taken[source]:
+                del self._taken[source]
+
+
+def overloaded(reason: Shed) -> Refused:
+    """Put a request off because of a bound that is reached now."""
+    telemetry.HTTP_SHED.labels(reason).inc()
+    return unavailable(OVERLOADED)
 
 
 def body_seconds(size: int, limits: Limits) -> float:
@@ -86,17 +123,26 @@ def content_length(request: web.BaseRequest, *, limit: int) -> int:
     if not LENGTH.fullmatch(announced):
         raise Refused(411, NO_LENGTH, close=True)
     if int(announced) > limit:
-        raise Refused(413, f"The body is larger than the {limit} bytes accepted here.", close=True)
+        raise Refused(413, TOO_LARGE.format(limit), close=True)
     return int(announced)
 
 
+def invite(request: web.BaseRequest) -> None:
+    """Ask for the body of a client that waits for that (RFC 9110, section 10.1.1)."""
+    wanted = request.headers.get("Expect", "").lower() == "100-continue"
+    if wanted and request.version == HttpVersion11 and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
 async def read(
-    request: web.BaseRequest, into: bytearray, *, length: int, budget: Budget, limits: Limits
+    request: web.BaseRequest, into: bytearray, *, most: int, budget: Budget, limits: Limits
 ) -> None:
     """Fill `into` with the body; whoever calls gives `len(into)` back to the budget, always."""
     try:
-        async with asyncio.timeout(body_seconds(length, limits)):
+        async with asyncio.timeout(body_seconds(most, limits)):
             while chunk := await request.content.readany():
+                if len(into) + len(chunk) > most:
+                    raise Refused(413, TOO_LARGE.format(most), close=True)
                 budget.take(len(chunk))
                 into += chunk
     except TimeoutError:

@@ -13,13 +13,15 @@ from aiohttp import http_parser, web
 from service.domain.errors import ConfigurationError, Conflict
 from service.settings import Address
 from service.web.connections import Connection, Door
-from service.web.gate import guarded
+from service.web.gate import Chunked, guarded, never
 from service.web.limits import Limits
 
 log = structlog.get_logger()
 
 LIMITS = web.AppKey("limits", Limits)
 TRUSTED = web.AppKey("trusted", tuple)
+CHUNKED: web.AppKey[Chunked] = web.AppKey("chunked")
+"""Where bodies without a length are taken; nowhere, if an application does not say."""
 BACKLOG = 1024
 
 
@@ -53,7 +55,9 @@ async def listening(
     await runner.setup()
     try:
         assert runner.server is not None
-        runner.server.request_handler = guarded(runner.server.request_handler, listener=name)
+        handle = runner.server.request_handler
+        chunked = app.get(CHUNKED, never)
+        runner.server.request_handler = guarded(handle, listener=name, chunked=chunked)
         door = Door(name, bounds, trusted=app[TRUSTED])
         connect = partial(Connection, runner.server, door=door, bounds=bounds)
         server = await _bind(connect, address, name=name, reuse_port=reuse_port, sock=sock)

@@ -30,6 +30,14 @@ def is_trusted(address: IPv4Address | IPv6Address | str, trusted: Sequence[Netwo
     return known is not None and any(known in network for network in trusted)
 
 
+def neighbourhood(peer: str) -> str:
+    """Whom to count together: an IPv6 client has a whole /64 of addresses to call from."""
+    address = _address(peer)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address) >> 64 << 64, 64)))
+    return str(address or peer)
+
+
 @lru_cache(maxsize=1024)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     """Read an address; some proxies add a port, and IPv4 may come dressed as IPv6."""

@@ -1,21 +1,26 @@
 """The public listener: raw requests of senders in, the intake's answers out."""
 
+import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 from urllib.parse import unquote
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from service import tracing
+from service.intake.admission import Bounds
 from service.intake.provider import RawRequest, Reply
 from service.settings import Server
 from service.settings.values import NAME, Network
 from service.web import gate, health, limits, peers
-from service.web.limits import Budget, Limits
-from service.web.listeners import LIMITS, TRUSTED
+from service.web.lag import Lag
+from service.web.limits import Budget, Limits, Places
+from service.web.listeners import CHUNKED, LIMITS, TRUSTED
 from service.web.problems import Refused
 
 PREFIX = "/webhooks/"
@@ -24,7 +29,7 @@ PREFIX = "/webhooks/"
 class Receiver(Protocol):
     """What the listener needs of the intake; an unknown source is named by the empty string."""
 
-    def max_body(self, source: str, /) -> int: ...
+    def bounds(self, source: str, /) -> Bounds: ...
 
     async def receive(self, source: str, request: RawRequest, /) -> Reply: ...
 
@@ -40,9 +45,14 @@ def public_app(
     app = web.Application(middlewares=[gate.name_route])
     app[LIMITS] = bounds or Limits.of(server)
     app[TRUSTED] = server.trusted_proxies
+    takes_chunks: gate.Chunked = partial(_takes_chunks, intake)
+    app[CHUNKED] = takes_chunks
+    lag = Lag(app[LIMITS].lag_seconds)
+    app.cleanup_ctx.append(_watching(lag))
     reception = Reception(
         intake,
         app[LIMITS],
+        lag,
         trusted=server.trusted_proxies,
         clock=clock,
         public_url=server.public_url or "",
@@ -53,11 +63,27 @@ def public_app(
     return app
 
 
+def _takes_chunks(intake: Receiver, target: str) -> bool:
+    source, _ = source_and_tail(target)
+    return bool(source) and intake.bounds(source).chunked
+
+
+def _watching(lag: Lag) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def watching(_app: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(lag.watch())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    return watching
+
+
 PATHS = (
     "/webhooks/{source}",
-    "/webhooks/{source}/{tail:.*}",
+    "/webhooks/{source}/{tail:(?s:.*)}",
     # Whatever else is asked for below /webhooks is an unknown source: 401 there, never 404.
-    "/webhooks{rest:(?:/.*)?}",
+    "/webhooks{rest:(?s:/.*)?}",
 )
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 """Webhooks are posted; with the others a sender may test the address, if its preset says so."""
@@ -70,6 +96,7 @@ class Reception:
         self,
         intake: Receiver,
         bounds: Limits,
+        lag: Lag,
         *,
         trusted: Sequence[Network],
         clock: Callable[[], datetime],
@@ -77,53 +104,60 @@ class Reception:
     ) -> None:
         self._intake = intake
         self._bounds = bounds
+        self._lag = lag
         self._budget = Budget(bounds.bodies_in_memory)
+        self._places = Places()
         self._trusted = trusted
         self._clock = clock
         self._public_url = public_url.rstrip("/")
 
     async def expect_continue(self, request: web.Request) -> None:
-        """Invite a body only when its announced length is welcome (RFC 9110, section 10.1.1)."""
+        """Invite a body only when its announced length is welcome."""
         self._admit(request, source_and_tail(request.raw_path)[0])
-        wanted = request.headers.get("Expect", "").lower() == "100-continue"
-        if wanted and request.version == HttpVersion11 and request.transport is not None:
-            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        limits.invite(request)
 
     async def webhook(self, request: web.Request) -> web.Response:
         source, tail = source_and_tail(request.raw_path)
         request[gate.SOURCE] = source
         request[gate.PEER] = self._peer(request)
-        length = self._admit(request, source)
+        most = self._admit(request, source)
         sender = request.headers.getall("traceparent", [])
         with tracing.serving(f"{request.method} {PATHS[0]}", sender=sender) as span:
             span.set({"orderhook.request_id": str(request.get(gate.REQUEST_ID, ""))})
-            reply = await self._receive(request, source, tail, length=length)
+            reply = await self._receive(request, source, tail, most=most)
             span.set({"http.response.status_code": reply.status})
             if reply.status >= 500:
                 span.fail(str(reply.status))
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
-    async def _receive(self, request: web.Request, source: str, tail: str, *, length: int) -> Reply:
+    async def _receive(self, request: web.Request, source: str, tail: str, *, most: int) -> Reply:
         body = bytearray()
         try:
-            await limits.read(
-                request, body, length=length, budget=self._budget, limits=self._bounds
-            )
+            await limits.read(request, body, most=most, budget=self._budget, limits=self._bounds)
             peer = request[gate.PEER]
             raw = raw_request(request, body=bytes(body), peer=peer, received_at=self._clock())
             url = self._public_url and self._public_url + request.raw_path
-            return await self._intake.receive(source, replace(raw, tail=tail, url=url))
+            with self._places.of(source, self._intake.bounds(source).concurrency):
+                return await self._intake.receive(source, replace(raw, tail=tail, url=url))
         finally:
             self._budget.give_back(len(body))
 
     def _admit(self, request: web.Request, source: str) -> int:
+        """Judge a request by its head; the most bytes its body may have come out."""
         if request.method not in METHODS:
             raise Refused(405, "Use POST here.", headers={"Allow": "POST"})
+        if self._lag.overloaded:
+            raise limits.overloaded("lag")
+        most = self._announced(request, self._intake.bounds(source).max_body)
+        self._budget.admit(most)
+        return most
+
+    def _announced(self, request: web.Request, limit: int) -> int:
+        if "Transfer-Encoding" in request.headers:
+            return limit  # the gate saw to it that this source may
         if request.method != "POST" and "Content-Length" not in request.headers:
             return 0
-        length = limits.content_length(request, limit=self._intake.max_body(source))
-        self._budget.admit(length)
-        return length
+        return limits.content_length(request, limit=limit)
 
     def _peer(self, request: web.Request) -> str:
         forwarded = request.headers.getall("X-Forwarded-For", [])

@@ -15,7 +15,8 @@ from service.ops.jobs import MOST_RATE, USUAL_RATE
 from service.ops.replay import MOST_IDS, Order
 from service.ops.rereading import Senders
 from service.store.pool import Pool
-from service.web import bodies, query
+from service.store.seals import PLAIN, Sealed, Seals
+from service.web import bodies, problems, query
 from service.web.api import answer
 from service.web.gate import CALLER
 from service.web.problems import Refused
@@ -74,6 +75,7 @@ class Replay(BaseModel):
 class Replays:
     pool: Pool
     senders: Callable[[], Senders]
+    sealing: Seals = PLAIN
 
     async def start(self, request: web.Request) -> web.Response:
         """202 for a job that is in line now, 200 for a dry run."""
@@ -82,13 +84,16 @@ class Replays:
         senders = self.senders()
         try:
             if said.dry_run:
-                return answer(await replay.preview(self.pool, senders, said.order))
+                seen = await replay.preview(self.pool, senders, said.order, sealing=self.sealing)
+                return answer(seen)
             actor = request[CALLER].subject
             _, body = await replay.start(
                 self.pool, senders, said.order, actor=actor, rate=said.rate
             )
         except NotFound as error:
             raise Refused(404, str(error)) from None
+        except Sealed as error:
+            raise problems.unavailable(str(error)) from None
         return answer(body, status=202)
 
 

@@ -1,4 +1,4 @@
-"""Sources and destinations behind `/api/v1`, as they are configured at this moment."""
+"""Sources behind `/api/v1`, as they are configured at this moment."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,8 @@ from service.domain.keys import clean_text
 from service.ops import sources
 from service.ops.sources import Configured
 from service.store.pool import Pool
-from service.web import query
+from service.store.seals import Sealed
+from service.web import problems, query
 from service.web.api import answer
 from service.web.problems import Refused
 
@@ -37,19 +38,34 @@ class Sources:
         query.parameters(request, ())
         name = clean_text(request.match_info["name"], limit=40) or ""
         try:
-            return answer(await sources.captured(self.pool, self.configured.senders(), name))
+            return answer(
+                await sources.captured(
+                    self.pool,
+                    self.configured.senders(),
+                    name,
+                    sealing=self.configured.sealing,
+                )
+            )
         except NotFound as error:
             raise Refused(404, str(error)) from None
+        except Sealed as error:
+            raise problems.unavailable(str(error)) from None
 
     async def capture(self, request: web.Request) -> web.Response:
         query.parameters(request, ())
         name = clean_text(request.match_info["name"], limit=40) or ""
         number = query.number(request.match_info["id"])
         try:
-            return answer(await sources.capture(self.pool, self.configured.senders(), name, number))
+            return answer(
+                await sources.capture(
+                    self.pool,
+                    self.configured.senders(),
+                    name,
+                    number,
+                    sealing=self.configured.sealing,
+                )
+            )
         except NotFound as error:
             raise Refused(404, str(error)) from None
-
-    async def destinations(self, request: web.Request) -> web.Response:
-        query.parameters(request, ())
-        return answer(await sources.destinations(self.pool, self.configured.destinations()))
+        except Sealed as error:
+            raise problems.unavailable(str(error)) from None

@@ -1,7 +1,7 @@
 """Subjects behind `/api/v1`: listed and shown to viewers, decided about by operators."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import UUID
 
@@ -11,15 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.domain.errors import Declined, Misnamed, NotFound
 from service.domain.events import Alias, Subject
 from service.domain.keys import clean_text
-from service.ops import corrections, dossiers, lookups, names, refolds
+from service.ops import corrections, dossiers, lookups, names, refolds, refresh
 from service.ops.decisions import Hand, unknown
 from service.ops.jobs import MOST_RATE
 from service.ops.lookups import BadCursor, Body
 from service.ops.refolds import USUAL_RATE
+from service.ops.refresh import Adapters, Look
 from service.store.lookups import SubjectFilter
 from service.store.pool import Pool
 from service.web import bodies, query
 from service.web.api import PAGE, answer
+from service.web.auth import Role
 from service.web.gate import CALLER
 from service.web.problems import Refused
 from service.worker.rules import Rules
@@ -85,6 +87,7 @@ class Refold(_Said):
 class Subjects:
     pool: Pool
     rules: Callable[[], Rules]
+    adapters: Adapters = field(default=dict, repr=False)
 
     async def listed(self, request: web.Request) -> web.Response:
         said = query.parameters(request, (*FILTERS, *PAGE))
@@ -100,15 +103,43 @@ class Subjects:
             raise query.bad_cursor() from None
 
     async def shown(self, request: web.Request) -> web.Response:
-        name = _name(request)
-        found = await dossiers.read(self.pool, name, lifecycles=self.rules().lifecycles)
+        """`refresh` asks every destination; whoever may not repair asks with repair=false."""
+        name, said = subject_name(request, also=("refresh", "repair"))
+        fresh, repair = query.truth(said, "refresh"), query.truth(said, "repair")
+        if repair is not None and not fresh:
+            raise Refused(400, "The parameter repair goes with refresh=true only.")
+        lifecycles = self.rules().lifecycles
+        if fresh:
+            look = self._look(request, repair=repair is not False)
+            found = await refresh.read(look, name)
+        else:
+            mask = self.rules().mask
+            found = await dossiers.read(self.pool, name, lifecycles=lifecycles, mask=mask)
         if found is None:
             raise Refused(404, str(unknown(name)))
         return answer(found)
 
+    def _look(self, request: web.Request, *, repair: bool) -> Look:
+        caller = request[CALLER]
+        if repair and caller.role < Role.OPERATOR:
+            raise Refused(
+                403,
+                "What drifted is owed again, which needs the role operator; "
+                "with repair=false the role viewer is enough.",
+            )
+        lifecycles = self.rules().lifecycles
+        return Look(
+            self.pool,
+            self.adapters(),
+            lifecycles,
+            actor=caller.subject,
+            repair=repair,
+            mask=self.rules().mask,
+        )
+
     async def correct(self, request: web.Request) -> web.Response:
         name, said = _name(request), await bodies.read(request, Correction)
-        return await _decided(
+        return await decided(
             corrections.correct(
                 self._hand(request), name, lane=said.lane, status=said.status, reason=said.reason
             )
@@ -116,25 +147,25 @@ class Subjects:
 
     async def release(self, request: web.Request) -> web.Response:
         name, number = _name(request), query.number(request.match_info["id"])
-        return await _decided(corrections.release(self._hand(request), name, number))
+        return await decided(corrections.release(self._hand(request), name, number))
 
     async def roll_back(self, request: web.Request) -> web.Response:
         name, said = _name(request), await bodies.read(request, Rollback)
-        return await _decided(
+        return await decided(
             corrections.roll_back(self._hand(request), name, said.event_id, reason=said.reason)
         )
 
     async def link(self, request: web.Request) -> web.Response:
         name, said = _name(request), await bodies.read(request, Name)
-        return await _decided(names.link(self._hand(request), name, Alias(said.type, said.value)))
+        return await decided(names.link(self._hand(request), name, Alias(said.type, said.value)))
 
     async def unlink(self, request: web.Request) -> web.Response:
         name, said = _name(request), await bodies.read(request, Name)
-        return await _decided(names.unlink(self._hand(request), name, Alias(said.type, said.value)))
+        return await decided(names.unlink(self._hand(request), name, Alias(said.type, said.value)))
 
     async def merge(self, request: web.Request) -> web.Response:
         name, said = _name(request), await bodies.read(request, Merge)
-        return await _decided(self._merge(self._hand(request), name, said))
+        return await decided(self._merge(self._hand(request), name, said))
 
     async def _merge(self, hand: Hand, name: Subject, said: Merge) -> Body:
         into = said.into
@@ -165,17 +196,23 @@ class Subjects:
 
 
 def _name(request: web.Request) -> Subject:
+    return subject_name(request)[0]
+
+
+def subject_name(
+    request: web.Request, *, also: Sequence[str] = ()
+) -> tuple[Subject, dict[str, str]]:
     """The subject in the path and the query string; 404 for a name that no subject can have."""
-    said = query.parameters(request, ("scope",))
+    said = query.parameters(request, ("scope", *also))
     name = Subject(
         request.match_info["lifecycle"], said.get("scope", ""), request.match_info["ref"]
     )
     if None in map(clean_text, name):
         raise Refused(404, "No subject has such a name: it is at most 256 bytes of text.")
-    return name
+    return name, said
 
 
-async def _decided(work: Awaitable[Body]) -> web.Response:
+async def decided(work: Awaitable[Body]) -> web.Response:
     """The subject after the decision, or the problem that kept it from being taken."""
     try:
         return answer(await work)

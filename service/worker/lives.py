@@ -72,21 +72,25 @@ def live(subject: int, case: Case, book: Book) -> Life:
     left = _estranged(subject, [every[each] for each in guests], book=book, lost=lost)
     known = _known(subject, history, book)
     rolled_back = history.rolled_back | {event.id for event in news if event.rolled_back}
+    purged = {(Name(lifecycle.name, *alias), source) for alias, source in history.base.claims}
     while True:
         left |= _bereft([every[each] for each in guests], every, left=left)
         staying = [event for event in every.values() if event.id not in left]
-        folded = law.fold(lifecycle, staying, pins=history.pins, rolled_back=rolled_back)
+        folded = law.fold(
+            lifecycle, staying, pins=history.pins, rolled_back=rolled_back, base=history.base
+        )
         revoked = {
             each for each, said in folded.outcomes.items() if said.outcome == Outcome.REVOKED
         }
         heard = [event for event in staying if event.id not in revoked]
         mute = [event for event in staying if event.id in revoked]
-        lonely = _lonely(heard, mute, guests=guests, known=known)
+        lonely = _lonely(heard, mute, guests=guests, known=known, purged=purged)
         if not lonely:
             break
         left |= lonely
-    claimed = frozenset(
-        (name, event.source) for event in heard for name in names.of(event.statement)
+    claimed = (
+        frozenset((name, event.source) for event in heard for name in names.of(event.statement))
+        | purged
     )
     unclaimed = {
         id_: claim
@@ -134,6 +138,7 @@ def _lonely(
     *,
     guests: Collection[UUID],
     known: set[Claim],
+    purged: Collection[tuple[Name, str]],
 ) -> set[UUID]:
     """Guests whose names come from nowhere but themselves and each other.
 
@@ -141,6 +146,7 @@ def _lonely(
     """
     called = {claim.name for claim in known}
     own = {name for each in heard if each.id not in guests for name in names.of(each.statement)}
+    own |= {name for name, _ in purged}
     given = {claim.name for claim in known if claim.kind != "source"}
     asking, silent = (
         [_guest(each, called) for each in part if each.id in guests and not each.statement.follows]

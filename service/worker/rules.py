@@ -1,11 +1,12 @@
 """Settings come in; what every fold and refold goes by comes out, swapped whole on a reload."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from service.domain.lifecycle import Lifecycle, fingerprint
 from service.domain.lifecycles import LIFECYCLES
+from service.domain.masking import USUALLY, Mask
 from service.domain.routing import Route
 
 
@@ -17,7 +18,15 @@ class Rules:
     """Every configured destination, and how long a worker may hold what is owed to it."""
     deadline: timedelta = timedelta(days=7)
     """How long an event waits for its subject."""
+    shut: Callable[[str], bool] = lambda _: False
+    """Whether a destination is not called now: what is owed to it waits for whoever may."""
+    mask: Mask = USUALLY
+    """What of a subject is not shown to people."""
     _fingerprints: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+
+    def holding(self) -> dict[str, timedelta | None]:
+        """For how long whoever owes means to hold each sync; None: it holds none."""
+        return {name: None if self.shut(name) else time for name, time in self.leases.items()}
 
     def fingerprint(self, lifecycle: str) -> str:
         """Name what the lifecycle says: a subject folded by anything else is behind."""

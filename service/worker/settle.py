@@ -118,7 +118,7 @@ def _move(plan: Plan, row: Row, folded: Folded, news: Sequence[Event], rules: Ru
     """Take one subject to its new state, because of these events."""
     made = steps.change(rules, row, folded.state)
     steps.write(plan.writes, made, folded, event_ids=[event.id for event in news])
-    _owe(plan, made, news, _routed(made, news, rules), rules.leases)
+    _owe(plan, made, news, _routed(made, news, rules), rules.holding())
 
 
 def _live_on(
@@ -141,7 +141,7 @@ def _live_on(
         plan.writes, made, life.folded, event_ids=[event.id for event in stayed], cause=cause
     )
     owed_to = _routed(made, stayed, rules)
-    leases: Mapping[str, timedelta | None] = rules.leases
+    leases: Mapping[str, timedelta | None] = rules.holding()
     if life.left:
         owed_to = {**refold.known(rules, history, life, made), **owed_to}
         leases = {**dict.fromkeys(history.destinations), **leases}

@@ -46,6 +46,7 @@ jwt_secret = "plain:{jwt}"
 [sources.stripe-eu]
 provider = "stripe"
 secrets = ["plain:whsec_of_the_acceptance_tests", "plain:whsec_of_last_year"]
+durability = "strict"
 
 [sources.wms]
 provider = "generic"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance import checker
 from tests.acceptance.bridge import Bridge
-from tests.acceptance.senders import Witness, posts, stories
+from tests.acceptance.senders import STRIPE, WMS, Witness, posts, stories
 from tests.acceptance.stage import Stage, until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(120)]
@@ -127,7 +127,9 @@ async def test_a_stop_of_the_single_process_under_load_ends_in_time(stage: Stage
     await checker.prove(witness, stage.places)
 
 
-async def test_postgresql_away_for_a_while_is_answered_with_503(stage: Stage) -> None:
+async def test_while_postgresql_is_away_the_spool_answers_but_for_strict_sources(
+    stage: Stage,
+) -> None:
     await stage.open_crm()
     bridge = Bridge(stage.store)
     await bridge.open()
@@ -136,8 +138,37 @@ async def test_postgresql_away_for_a_while_is_answered_with_503(stage: Stage) ->
     witness = stage.witness()
     async with burst(witness, seed=27):
         await bridge.cut()
-        await until(lambda: witness.attempts[-1].status == 503, "a post is put off")
-        assert "Retry-After" in witness.attempts[-1].headers
+        seen = len(witness.attempts)
+        await until(lambda: _answers(witness, STRIPE, seen) >= {503}, "a strict post is put off")
+        put_off = next(one for one in witness.attempts[seen:] if one.status == 503)
+        assert "Retry-After" in put_off.headers
+        await until(lambda: _answers(witness, WMS, seen) == {202}, "the spool takes another one")
         await bridge.open()
     await checker.prove(witness, stage.places)
     await bridge.cut()
+
+
+async def test_a_gateway_killed_with_a_full_spool_brings_it_home_after_its_start(
+    stage: Stage,
+) -> None:
+    await stage.open_crm()
+    bridge = Bridge(stage.store)
+    await bridge.open()
+    stage.store = bridge.url
+    await stage.open(*ROLES)
+    witness = stage.witness()
+    async with burst(witness, seed=28):
+        await bridge.cut()
+        seen = len(witness.attempts)
+        await until(lambda: len(witness.attempts) > seen + 50, "some more are answered")
+        stage.programs["gateway"].kill()
+        await bridge.open()
+        await stage.again("gateway")
+    await checker.prove(witness, stage.places)
+    await bridge.cut()
+
+
+def _answers(witness: Witness, source: str, since: int) -> set[int | None]:
+    """The statuses a source got, the doubtful moment of the cut left out."""
+    later = [one for one in witness.attempts[since + 20 :] if one.post.source == source]
+    return {one.status for one in later}

@@ -14,7 +14,11 @@ from aiohttp import web
 from hypothesis import HealthCheck, Phase, settings
 from openapi_spec_validator import validate
 from schemathesis import Case
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import (
+    allow_header_conformance,
+    negative_data_rejection,
+    positive_data_acceptance,
+)
 
 from service.settings import Server
 from service.store import pool
@@ -22,6 +26,7 @@ from service.store.pool import transaction
 from service.web.internal import internal_app
 from service.web.public import public_app
 from tests import internals, reception, rows, servers
+from tests.acceptance.attacks.fortress import SECRET, Fortress, standing
 
 PATH = Path(__file__).parents[2] / "openapi.yaml"
 DESCRIPTION: dict[str, Any] = yaml.safe_load(PATH.read_text("utf-8"))
@@ -141,4 +146,45 @@ def test_the_running_api_keeps_to_its_description(case: Case[Any], api: str) -> 
         base_url=api,
         headers=internals.bearer(role="operator"),
         excluded_checks=[positive_data_acceptance],
+    )
+
+
+PUBLIC_SCHEMA = schemathesis.openapi.from_path(PATH).include(path_regex=r"^/(webhooks|health/live)")
+GENUINE = {"Authorization": f"Bearer {SECRET.decode()}"}
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, postgres: servers.Postgres, template: str
+) -> Iterator[Fortress]:
+    with standing(tmp_path_factory.mktemp("described"), postgres, template) as gateway:
+        yield gateway
+        assert [] == gateway.tracebacks()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("source", ["token", "shop", ""])
+@PUBLIC_SCHEMA.parametrize()
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_public_listener_keeps_to_its_description(
+    case: Case[Any], gateway: Fortress, source: str
+) -> None:
+    """To a sender with the right token, one with the wrong signature, and to no source at all."""
+    if "source" in case.path_parameters and source:
+        case.path_parameters["source"] = source
+    case.call_and_validate(
+        base_url=gateway.url,
+        headers=GENUINE,
+        excluded_checks=[
+            positive_data_acceptance,  # a signature is no matter of a schema
+            negative_data_rejection,  # and neither are the bytes it signs: none at all will do
+            allow_header_conformance,  # GET is taken only from senders that shake hands
+        ],
     )

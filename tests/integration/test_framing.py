@@ -103,6 +103,8 @@ UNKNOWN = {
     "22 encoded prefix": post(BODY, path="/%77ebhooks/shop"),
     "22 semicolon": post(BODY, path="/webhooks/shop;x=1"),
     "22 encoded NUL": post(BODY, path="/webhooks/shop%00"),
+    "22 encoded line feed": post(BODY, path="/webhooks/shop%0Ax/tail"),
+    "22 encoded line feed in the tail": post(BODY, path="/webhooks/nobody/a%0Ab"),
     "22 braces": post(BODY, path="/webhooks/%7Bshop%7D"),
     "22 upper case": post(BODY, path="/webhooks/SHOP"),
     "22 invalid encoding": post(BODY, path="/webhooks/%zz%ff"),
@@ -260,7 +262,7 @@ async def test_slow_connections_do_not_slow_honest_ones() -> None:
         began = time.monotonic()
         answers = [(await desk.say(post(BODY)))[0] for _ in range(20)]
         assert {202} == {answer.status for answer in answers}
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         for _, writer in slow:
             writer.close()
 

@@ -1,18 +1,21 @@
 """The gauges on a real PostgreSQL count what there is, up to a cap, and nothing that is gone."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
+from service.domain.budget import DAY, Limit
 from service.domain.lifecycles import LIFECYCLES
 from service.ops import gauges
 from service.ops.gauges import Labels
 from service.settings.models import BrokerSettings, Server, Settings, Store
+from service.store import budgets, destinations, partitions, pool
 from service.store import gauges as counted
-from service.store import partitions, pool
+from service.store.budgets import Key
 from service.store.ids import new_id
 from service.store.pool import Pool
 from tests import rows
@@ -213,3 +216,20 @@ async def test_a_plan_walks_indexes_and_no_table(db: Pool) -> None:
         text = "\n".join(row[0] for row in plan)
         assert "Index" in text
         assert "Seq Scan" not in text
+
+
+async def test_how_destinations_stand_and_what_is_left_of_a_days_quota(db: Pool) -> None:
+    async with pool.transaction(db) as tx:
+        await destinations.pause(tx, "wms", by="orderhook", cause="auth", reason="Refused.")
+    await destinations.open_breaker(db, "crm", probe_after=timedelta(seconds=1), error="Away.")
+    daily = Limit("daily", 1000, DAY)
+    await budgets.make_known(db, "crm", [daily, Limit("requests", 5, timedelta(seconds=1))])
+    await budgets.draw(db, Key("crm", "daily"), 250, allowance=1000, limit=daily)
+    await look(db)
+    assert (1, 0) == tuple(sample("breaker_open", destination=name) for name in ("crm", "wms"))
+    assert [("auth", 1), ("human", 0), ("operator", 0)] == [
+        (cause, sample("destination_paused", destination="wms", cause=cause))
+        for cause in ("auth", "human", "operator")
+    ]
+    assert 0.75 == sample("budget_left_ratio", destination="crm", limit="daily")
+    assert sample("budget_left_ratio", destination="crm", limit="requests") is None

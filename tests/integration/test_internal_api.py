@@ -280,8 +280,10 @@ async def test_an_event_is_shown_with_its_request_and_what_it_led_to(api: Api, s
         "path": "/webhooks/shop/[hidden]",
         "query": "",
         "headers": {"content-type": "text/plain", "Authorization": "[hidden]"},
+        "erased_at": None,
         "size": 2,
-        "body_base64": base64.b64encode(b"\x00\xff").decode(),
+        # Two bytes without fields: of such a body nothing is shown.
+        "body_base64": base64.b64encode(b"(masked)").decode(),
     } == body["request"]
     assert [(3, "timed out")] == [(each["version"], each["detail"]) for each in body["attempts"]]
     bare = await _event_without_request(store)

@@ -47,7 +47,7 @@ class NoCommits(GroupCommit):
     def __init__(self) -> None:
         """Nothing is held."""
 
-    async def submit(self, arrival: Arrival) -> Receipt:
+    async def submit(self, arrival: Arrival, *, within: float = 0.0) -> Receipt:
         return Receipt(0, 0)
 
 

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from service.ops import ledger
-from service.store import pool
+from service.store import pool, spools
 from service.store.ids import new_id
 from service.store.pool import Pool, transaction
 from tests import rows
 
 pytestmark = pytest.mark.postgres
 
+LONG_AGO = spools.SILENT + timedelta(seconds=1)
 NOTHING = dict.fromkeys(("accepted", *ledger.EVENT_BUCKETS), 0)
 
 
@@ -213,3 +216,46 @@ async def test_the_ledger_is_one_moment_while_the_road_moves_on(store: Pool) -> 
     await moving
     assert reads > 0
     assert {**NOTHING, "accepted": 200, "applied": 200} == (await ledger.read(store))["totals"]
+
+
+def _report(entries: int, *, damaged: int = 0) -> spools.Report:
+    oldest = rows.AT if entries else None
+    return spools.Report(new_id(), "gateway-1", entries, entries * 100, damaged, oldest)
+
+
+async def test_what_lies_in_a_spool_makes_it_incomplete_until_it_is_drained(store: Pool) -> None:
+    report = _report(3, damaged=1)
+    await spools.report(store, report)
+    said = await ledger.read(store)
+    [line] = said["spools"]
+    assert {
+        "id": str(report.id),
+        "gateway": "gateway-1",
+        "state": "draining",
+        "requests": 3,
+        "bytes": 300,
+        "damaged": 1,
+        "oldest_at": rows.AT,
+        "reported_at": line["reported_at"],
+    } == line
+    assert (False, True, []) == (said["balanced"], said["incomplete"], said["misplaced"])
+    await spools.report(store, replace(report, entries=0, size=0, damaged=0, oldest_at=None))
+    said = await ledger.read(store)
+    assert ["empty"] == [line["state"] for line in said["spools"]]
+    assert (True, False) == (said["balanced"], said["incomplete"])
+
+
+async def test_a_gateway_that_ends_with_an_empty_spool_leaves_no_line(store: Pool) -> None:
+    report = _report(0)
+    await spools.report(store, report)
+    await spools.leave(store, report.id)
+    assert [] == (await ledger.read(store))["spools"]
+
+
+async def test_a_gateway_that_fell_silent_may_hold_what_nobody_knows(store: Pool) -> None:
+    await spools.report(store, _report(0))
+    async with transaction(store) as tx:
+        await tx.execute("UPDATE spools SET reported_at = reported_at - $1::interval", LONG_AGO)
+    said = await ledger.read(store)
+    assert ["silent"] == [line["state"] for line in said["spools"]]
+    assert (False, True) == (said["balanced"], said["incomplete"])

@@ -2,10 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -13,16 +11,13 @@ from service.domain.events import Event
 from service.domain.routing import PRIORITIES, Condition, Route
 from service.ops import ledger
 from service.settings import Destination, RetryRule
-from service.store import outbox, partitions, pool, syncs
-from service.store.acceptance import Arrival, accept
-from service.store.ids import new_id
+from service.store import partitions, pool, syncs
 from service.store.pool import Pool
-from service.worker.crms.base import Answer, Change, Class
-from service.worker.fold import Fold
-from service.worker.pump import Pump, hand_on
-from service.worker.rules import Rules
+from service.worker.crms.base import Answer, Capabilities, Change, Class, Write
+from service.worker.delivery.pump import Pump
 from tests import make
 from tests import rows as make_rows
+from tests.delivery import Station, rows, until, until_states
 
 pytestmark = pytest.mark.postgres
 
@@ -49,7 +44,9 @@ BACKLOG = 300
 
 
 class Crm:
-    """Takes what it is given; answers what the test says, else OK."""
+    """Takes what it is told; answers what the test says, else OK."""
+
+    capabilities = Capabilities(idempotent=True)
 
     def __init__(self) -> None:
         self.calls: list[Change] = []
@@ -59,18 +56,19 @@ class Crm:
         self.busiest = 0
         self._inside = 0
 
-    async def write(self, change: Change) -> Answer:
+    def limits(self) -> tuple[()]:
+        return ()
+
+    async def write_batch(self, writes: Sequence[Write]) -> Sequence[Answer]:
+        return [await self._told(write.change) for write in writes]
+
+    async def _told(self, change: Change) -> Answer:
         self._inside += 1
         self.busiest = max(self.busiest, self._inside)
         await self.gate.wait()
         self._inside -= 1
         self.calls.append(change)
         return self.answers.pop(0) if self.answers else OK
-
-    def payload(self, change: Change) -> bytes:
-        return change.key.encode()
-
-    async def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -80,66 +78,16 @@ async def db(database: str) -> AsyncIterator[Pool]:
         yield opened
 
 
-class Station:
-    """A fold and a pump of one process."""
-
-    def __init__(self, db: Pool, crm: Crm, rule: Destination = RULE) -> None:
-        self.db = db
-        self.crm = crm
-        self.pump = Pump(rule, crm, pool=db)
-        self.pumps: Mapping[str, Pump] = {"crm": self.pump}
-        lease = {"crm": timedelta(seconds=12)}
-        rules = Rules(routes=TO_CRM, leases=lease)
-        self.fold = Fold(db, rules, hand_on=hand_on(self.pumps))
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["Station"]:
-        stop = asyncio.Event()
-        runs = (self.pump.find, self.pump.start, self.pump.record)
-        tasks = [asyncio.create_task(run(stop)) for run in runs]
-        try:
-            yield self
-        finally:
-            self.crm.gate.set()
-            stop.set()
-            async with asyncio.timeout(10):
-                await asyncio.gather(*tasks)
-
-    async def happen(self, *events: Any) -> None:
-        arrivals = [
-            Arrival(new_id(), one.source, one.received_at, "", "POST", "/", "", {}, b"{}", [one])
-            for one in events
-        ]
-        await accept(self.db, arrivals, process=new_id(), published=False, lease=outbox.LEASE)
-        await self.fold.fold([one.id for one in events])
-
-
-async def rows(db: Pool, query: str) -> list[tuple[Any, ...]]:
-    async with pool.session(db) as connection:
-        return [tuple(row) for row in await connection.fetch(query)]
-
-
-async def until(condition: Callable[[], Awaitable[bool]], *, within: float = 10) -> None:
-    async with asyncio.timeout(within):
-        while not await condition():
-            await asyncio.sleep(0.02)
-
-
-async def until_states(db: Pool, *expected: tuple[Any, ...], within: float = 10) -> None:
-    query = "SELECT state, count(*) FROM syncs GROUP BY 1 ORDER BY 1"
-
-    async def reached() -> bool:
-        return await rows(db, query) == list(expected)
-
-    await until(reached, within=within)
+def station(db: Pool, crm: Crm, rule: Destination = RULE) -> Station[Crm]:
+    return Station(db, crm, rule, routes=TO_CRM)
 
 
 async def test_a_change_reaches_the_crm_once_with_its_version_and_events(db: Pool) -> None:
-    async with Station(db, Crm()).running() as station:
+    async with station(db, Crm()).running() as at_work:
         paid = make.event(lane="payment", status="paid", attributes={"amount": "12.50"})
-        await station.happen(paid)
+        await at_work.happen(paid)
         await until_states(db, ("synced", 1))
-    (call,) = station.crm.calls
+    (call,) = at_work.crm.calls
     assert (call.status, call.previous, call.version, call.key) == (
         "paid",
         None,
@@ -153,13 +101,13 @@ async def test_a_change_reaches_the_crm_once_with_its_version_and_events(db: Poo
 
 
 async def test_the_next_version_tells_what_was_there_before(db: Pool) -> None:
-    async with Station(db, Crm()).running() as station:
-        await station.happen(make.event(lane="payment", status="paid"))
+    async with station(db, Crm()).running() as at_work:
+        await at_work.happen(make.event(lane="payment", status="paid"))
         await until_states(db, ("synced", 1))
-        await station.happen(make.event(lane="fulfillment", status="picking"))
+        await at_work.happen(make.event(lane="fulfillment", status="picking"))
         await until_states(db, ("synced", 1))
-        await until(_called(station.crm, 2))
-    assert [(call.status, call.previous) for call in station.crm.calls] == [
+        await until(_called(at_work.crm, 2))
+    assert [(call.status, call.previous) for call in at_work.crm.calls] == [
         ("paid", None),
         ("picking", "paid"),
     ]
@@ -173,17 +121,17 @@ def _called(crm: Crm, times: int) -> Callable[[], Awaitable[bool]]:
 
 
 async def test_a_burst_while_a_call_is_under_way_costs_one_more_call(db: Pool) -> None:
-    async with Station(db, Crm()).running() as station:
-        station.crm.gate.clear()
-        await station.happen(make.event(lane="payment", status="awaiting_payment"))
-        await until(_inside(station.crm))
+    async with station(db, Crm()).running() as at_work:
+        at_work.crm.gate.clear()
+        await at_work.happen(make.event(lane="payment", status="awaiting_payment"))
+        await until(_inside(at_work.crm))
         for minute, status in enumerate(("picking", "packed", "shipped")):
-            await station.happen(
+            await at_work.happen(
                 make.event(lane="fulfillment", status=status, occurred_at=make.at(minute))
             )
-        station.crm.gate.set()
+        at_work.crm.gate.set()
         await until_states(db, ("synced", 1))
-    assert [(call.version, call.status) for call in station.crm.calls] == [
+    assert [(call.version, call.status) for call in at_work.crm.calls] == [
         (1, "awaiting_payment"),
         (4, "shipped"),
     ]
@@ -199,8 +147,8 @@ def _inside(crm: Crm) -> Callable[[], Awaitable[bool]]:
 async def test_a_failing_crm_is_tried_again_with_the_same_key(db: Pool) -> None:
     crm = Crm()
     crm.answers = [BUSY, BUSY]
-    async with Station(db, crm).running() as station:
-        await station.happen(make.event(lane="payment", status="paid"))
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(make.event(lane="payment", status="paid"))
         await until_states(db, ("synced", 1))
     assert [call.key for call in crm.calls] == ["crm:order/1001:1"] * 3
     assert await rows(db, "SELECT class, http_status FROM attempts ORDER BY id") == [
@@ -214,8 +162,8 @@ async def test_a_failing_crm_is_tried_again_with_the_same_key(db: Pool) -> None:
 async def test_after_the_last_attempt_a_dead_letter_says_why(db: Pool) -> None:
     crm = Crm()
     crm.answers = [BUSY] * 4
-    async with Station(db, crm).running() as station:
-        await station.happen(make.event(lane="payment", status="paid"))
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(make.event(lane="payment", status="paid"))
         await until_states(db, ("dead", 1))
     assert await rows(db, "SELECT kind, destination, reason FROM dead_letters") == [
         ("sync", "crm", "retries_exhausted")
@@ -227,20 +175,20 @@ async def test_after_the_last_attempt_a_dead_letter_says_why(db: Pool) -> None:
 async def test_a_refused_order_does_not_hold_up_another(db: Pool) -> None:
     crm = Crm()
     crm.answers = [Answer(Class.PERMANENT, "write", 422, detail="HTTP 422")]
-    async with Station(db, crm).running() as station:
-        await station.happen(make.event(ref="bad"))
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(make.event(ref="bad"))
         await until_states(db, ("dead", 1))
-        await station.happen(make.event(ref="good"))
+        await at_work.happen(make.event(ref="good"))
         await until_states(db, ("dead", 1), ("synced", 1))
 
 
 async def test_a_new_version_gives_a_dead_sync_another_chance(db: Pool) -> None:
     crm = Crm()
     crm.answers = [Answer(Class.PERMANENT, "write", 422, detail="HTTP 422")]
-    async with Station(db, crm).running() as station:
-        await station.happen(make.event(lane="payment", status="paid"))
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(make.event(lane="payment", status="paid"))
         await until_states(db, ("dead", 1))
-        await station.happen(make.event(lane="fulfillment", status="picking"))
+        await at_work.happen(make.event(lane="fulfillment", status="picking"))
         await until_states(db, ("synced", 1))
     assert await rows(db, "SELECT resolution FROM dead_letters") == [("superseded",)]
     assert (await ledger.read(db))["balanced"] is True
@@ -249,8 +197,8 @@ async def test_a_new_version_gives_a_dead_sync_another_chance(db: Pool) -> None:
 async def test_an_unknown_order_waits_as_no_record(db: Pool) -> None:
     crm = Crm()
     crm.answers = [Answer(Class.NOT_FOUND, "write", 404, after=timedelta(seconds=60))]
-    async with Station(db, crm).running() as station:
-        await station.happen(make.event())
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(make.event())
         await until_states(db, ("no_record", 1))
         assert (await ledger.read(db))["destinations"]["crm"]["no_record"] == 1
 
@@ -258,8 +206,8 @@ async def test_an_unknown_order_waits_as_no_record(db: Pool) -> None:
 async def test_never_more_calls_at_once_than_the_destination_allows(db: Pool) -> None:
     crm = Crm()
     crm.gate.clear()
-    async with Station(db, crm).running() as station:
-        await station.happen(*(make.event(ref=f"o{n}") for n in range(40)))
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(*(make.event(ref=f"o{n}") for n in range(40)))
         await until(_busy(crm, 4))
         crm.gate.set()
         await until_states(db, ("synced", 40))
@@ -287,10 +235,10 @@ async def test_a_vip_overtakes_the_backlog_of_its_worker(db: Pool) -> None:
     """The CRM is slow: four calls are under way, the others wait in this process."""
     crm = Crm()
     crm.gate.clear()
-    async with Station(db, crm).running() as station:
-        await station.happen(*backlog())
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(*backlog())
         await until(_busy(crm, 4))
-        await station.happen(make.event(ref="vip", attributes={"vip": True}))
+        await at_work.happen(make.event(ref="vip", attributes={"vip": True}))
         crm.gate.set()
         await until_states(db, ("synced", BACKLOG + 1))
     assert place(crm, "vip") < 8
@@ -300,14 +248,14 @@ async def test_a_vip_overtakes_the_backlog_of_its_worker(db: Pool) -> None:
 async def test_an_order_that_turns_out_to_be_a_vips_overtakes_while_it_waits(db: Pool) -> None:
     crm = Crm()
     crm.gate.clear()
-    async with Station(db, crm).running() as station:
-        await station.happen(*backlog())
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(*backlog())
         await until(_busy(crm, 4))
-        last = list(station.pump._waiting)[-1].lease.subject_id  # noqa: SLF001
+        last = list(at_work.pump.station.waiting)[-1].lease.subject_id
         ((ref,),) = await rows(db, f"SELECT ref FROM subjects WHERE id = {last}")
         told = make.event(ref=ref, lane=None, status=None, attributes={"vip": True})
-        await station.happen(told)
-        await until(_first_in_line(station.pump, last))
+        await at_work.happen(told)
+        await until(_first_in_line(at_work.pump, last))
         crm.gate.set()
         await until_states(db, ("synced", BACKLOG))
     assert place(crm, ref) < 8
@@ -316,7 +264,7 @@ async def test_an_order_that_turns_out_to_be_a_vips_overtakes_while_it_waits(db:
 
 def _first_in_line(pump: Pump, subject_id: int) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:
-        first = next(iter(pump._waiting), None)  # noqa: SLF001
+        first = next(iter(pump.station.waiting), None)
         return first is not None and first.lease.subject_id == subject_id
 
     return check
@@ -326,14 +274,14 @@ async def test_a_vip_that_is_due_in_the_database_overtakes_what_waits_here(db: P
     """Another worker owed it and died; this one has a backlog of its own."""
     crm = Crm()
     crm.gate.clear()
-    await Station(db, Crm()).happen(make.event(ref="vip", attributes={"vip": True}))
+    await station(db, Crm()).happen(make.event(ref="vip", attributes={"vip": True}))
     await rows(db, "UPDATE syncs SET due_at = now() + interval '1 hour' RETURNING 1")
-    async with Station(db, crm).running() as station:
-        await station.happen(*backlog())
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(*backlog())
         await until(_busy(crm, 4))
         await rows(db, "UPDATE syncs SET due_at = now() WHERE priority = 1 RETURNING 1")
         ((vip,),) = await rows(db, "SELECT subject_id FROM syncs WHERE priority = 1")
-        await until(_first_in_line(station.pump, vip))
+        await until(_first_in_line(at_work.pump, vip))
         crm.gate.set()
         await until_states(db, ("synced", BACKLOG + 1))
     assert place(crm, "vip") < 8
@@ -343,12 +291,12 @@ async def test_a_full_window_still_has_room_for_a_vip(db: Pool) -> None:
     crm = Crm()
     crm.gate.clear()
     rule = RULE.model_copy(update={"window": 8})
-    async with Station(db, crm, rule).running() as station:
-        await station.happen(*backlog(20)[:4])
+    async with station(db, crm, rule).running() as at_work:
+        await at_work.happen(*backlog(20)[:4])
         await until(_busy(crm, 4))
-        await station.happen(*backlog(20)[4:])
-        await station.happen(make.event(ref="vip", attributes={"vip": True}))
-        assert [1, *[5] * 7] == [one.lease.priority for one in station.pump._waiting]  # noqa: SLF001
+        await at_work.happen(*backlog(20)[4:])
+        await at_work.happen(make.event(ref="vip", attributes={"vip": True}))
+        assert [1, *[5] * 7] == [one.lease.priority for one in at_work.pump.station.waiting]
         await rows(db, "UPDATE syncs SET due_at = now() WHERE intent_version IS NULL RETURNING 1")
         crm.gate.set()
         await until_states(db, ("synced", 21))
@@ -375,17 +323,20 @@ async def test_the_urgent_are_claimed_first_and_the_low_last(db: Pool) -> None:
 
 async def test_a_lease_left_by_a_dead_worker_is_taken_over(db: Pool) -> None:
     """Its fence is raised, so that the dead one, should it wake, can settle nothing."""
-    dead = Station(db, Crm())
+    dead = station(db, Crm())
     await dead.happen(make.event())
-    (ticket,) = dead.pump._waiting  # noqa: SLF001  # what the dead worker held
+    (ticket,) = dead.pump.station.waiting  # what the dead worker held
     async with pool.session(db) as connection:
         await connection.execute("UPDATE syncs SET due_at = now() - interval '1 second'")
-    async with Station(db, Crm()).running() as alive:
+    async with station(db, Crm()).running() as alive:
         await until_states(db, ("synced", 1))
     assert [call.key for call in alive.crm.calls] == ["crm:order/1001:1"]
     async with pool.transaction(db) as tx:
         settled = await syncs.settle(
-            tx, [syncs.Settled(ticket.lease, 1, "paid")], destination="crm"
+            tx,
+            [syncs.Settled(ticket.lease, 1, "paid")],
+            destination="crm",
+            life=timedelta(seconds=1),
         )
     assert settled == {}
 
@@ -393,8 +344,8 @@ async def test_a_lease_left_by_a_dead_worker_is_taken_over(db: Pool) -> None:
 async def test_stopping_finishes_calls_and_gives_back_what_was_not_started(db: Pool) -> None:
     crm = Crm()
     crm.gate.clear()
-    async with Station(db, crm).running() as station:
-        await station.happen(*(make.event(ref=f"o{n}") for n in range(10)))
+    async with station(db, crm).running() as at_work:
+        await at_work.happen(*(make.event(ref=f"o{n}") for n in range(10)))
         await until(_busy(crm, 4))
     assert len(crm.calls) == 4
     assert await rows(

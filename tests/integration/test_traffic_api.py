@@ -62,9 +62,11 @@ class Api:
         ) as answer:
             return answer.status, (await answer.json(content_type=None))["detail"]
 
-    async def post(self, body: Any, *, role: str = "operator") -> tuple[int, Any]:
+    async def post(
+        self, body: Any, path: str = "/replays", *, role: str = "operator"
+    ) -> tuple[int, Any]:
         async with self.session.post(
-            f"{self.url}/replays", json=body, headers=internals.bearer(role=role)
+            f"{self.url}{path}", json=body, headers=internals.bearer(role=role)
         ) as answer:
             return answer.status, await answer.json(content_type=None)
 
@@ -196,6 +198,25 @@ async def test_destinations_are_those_configured_and_those_still_owed(
     items = (await api.get("/destinations", "DestinationItem"))["items"]
     assert [("crm", "callback", 0), ("old-crm", None, 1)] == [
         (item["name"], item["crm"], item["owed"]) for item in items
+    ]
+
+
+async def test_operators_pause_and_resume_a_destination(api: Api, store: Pool) -> None:
+    async with transaction(store) as tx:
+        await rows.sync(tx, await rows.subject(tx), destination="crm")
+    because = {"reason": "They migrate tonight."}
+    status, paused = await api.post(because, "/destinations/crm/pause")
+    conform(paused, "DestinationPaused")
+    assert (200, "paused", "anna") == (status, paused["state"], paused["paused"]["by"])
+    (item,) = (await api.get("/destinations", "DestinationItem"))["items"]
+    assert ("paused", because["reason"]) == (item["state"], item["paused"]["reason"])
+    status, resumed = await api.post(because, "/destinations/crm/resume")
+    conform(resumed, "DestinationResumed")
+    assert (200, "running", None) == (status, resumed["state"], resumed["paused"])
+    assert [403, 404, 400] == [
+        (await api.post(because, "/destinations/crm/pause", role="viewer"))[0],
+        (await api.post(because, "/destinations/crmm/pause"))[0],
+        (await api.post({}, "/destinations/crm/resume"))[0],
     ]
 
 

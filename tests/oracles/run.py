@@ -49,14 +49,15 @@ def installed(wanted: Path, mark: Path) -> bool:
     return False
 
 
-def python() -> Path:
-    """Make the environment of the Python programs, and return its interpreter."""
-    home, wanted = CACHE / "py", HERE / "py" / "requirements.txt"
-    with alone("py"):
+def python(folder: str = "py") -> Path:
+    """Make the environment of the Python programs of a folder, and return its interpreter."""
+    home, wanted = CACHE / folder, HERE / folder / "requirements.txt"
+    with alone(folder):
         if not (home / "bin" / "python").exists():
             venv.create(home, with_pip=True)
-        if not installed(wanted, CACHE / "py.done"):
-            run([home / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", wanted], "py")
+        if not installed(wanted, CACHE / f"{folder}.done"):
+            pip = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", wanted]
+            run(pip, folder)
     return home / "bin" / "python"
 
 

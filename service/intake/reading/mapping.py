@@ -258,8 +258,13 @@ def item_key(request: RawRequest, item: int | None) -> str:
 
 
 def shown(text: str) -> str:
-    """Quote a text of the configuration or a clean word in a sentence, cut short."""
-    return f"`{text[:_MAX_SHOWN]}…`" if len(text) > _MAX_SHOWN else f"`{text}`"
+    """Quote a text of the configuration or of a sender in a sentence: printable and cut short."""
+    cut = f"{text[:_MAX_SHOWN]}…" if len(text) > _MAX_SHOWN else text
+    return f"`{cut if cut.isprintable() else ''.join(map(_printable, cut))}`"
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else "\ufffd"
 
 
 def sentences(*parts: str) -> str:

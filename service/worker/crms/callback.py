@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -17,11 +17,13 @@ import aiohttp
 import orjson
 
 from service import tracing
+from service.domain.budget import Limit
 from service.domain.errors import ConfigurationError
-from service.domain.events import AttributeValue
 from service.settings import Destination
-from service.worker.crms import client
-from service.worker.crms.base import Answer, Change, Class, Crm
+from service.worker.crms import client, told
+from service.worker.crms.base import Answer, Capabilities, Change, Class, Crm, Write
+from service.worker.crms.bearer import Signer
+from service.worker.crms.kind import Kind, Tools
 
 NAME = "callback"
 SECRET_PREFIX = b"whsec_"
@@ -33,20 +35,42 @@ JUDGED = {
     425: Class.TRANSIENT,
     429: Class.RATE,
 }
+TO_DO = {
+    Class.PERMANENT: ": look at url, at secret and token, and at what the receiver logged, then "
+    "redrive",
+    Class.GONE: ": give the destination another url, then redrive",
+}
+MAX_ANSWER = 64 * 1024
+
+SET_UP = """
+1. Give the receiver an address that takes a POST with JSON, and write it as url.
+2. Make a secret, keep it on both sides, and refer to it as secret:
+     echo "whsec_$(openssl rand -base64 32)"
+3. Let the receiver verify webhook-id, webhook-timestamp and webhook-signature with any library
+   of Standard Webhooks, and answer 2xx once the change is stored (409 when it was there before).
+4. Let it ignore a version that is not higher than the one it has: attempts may overtake each other.
+5. Where it wants a bearer token as well: token for a fixed one, or one that is signed for each call
+   (iss, aud, iat, exp; jti is the Idempotency-Key):
+   jwt = { key = "file:/run/secrets/jwt.pem", algorithm = "ES256", audience = "wms" }
+"""
 
 
-def build(destination: Destination, session: aiohttp.ClientSession, *, clock: client.Clock) -> Crm:
+def build(destination: Destination, tools: Tools) -> Crm:
     """Raises ConfigurationError when the destination has no secret that can sign."""
     return Callback(
         name=destination.name,
         url=destination.url,
         key=signing_key(destination.secret.reveal() if destination.secret else b""),
         token=destination.token.reveal().decode("latin-1") if destination.token else None,
+        signer=Signer.of(destination.jwt) if destination.jwt else None,
         timeout=destination.timeout,
         statuses=destination.statuses,
-        attributes=destination.attributes,
-        session=session,
-        clock=clock,
+        attributes={
+            ours: theirs if isinstance(theirs, str) else theirs.field
+            for ours, theirs in destination.attributes.items()
+        },
+        session=tools.session,
+        clock=tools.clock,
     )
 
 
@@ -58,48 +82,47 @@ class Callback:
     url: str
     key: bytes = field(repr=False)
     token: str | None = field(repr=False)
+    signer: Signer | None
     timeout: timedelta
     statuses: Mapping[str, str]
     attributes: Mapping[str, str]
     session: aiohttp.ClientSession = field(repr=False)
     clock: client.Clock = field(repr=False)
 
-    async def write(self, change: Change) -> Answer:
+    capabilities = Capabilities(idempotent=True)
+
+    def limits(self) -> Sequence[Limit]:
+        """None but those the configuration adds."""
+        return ()
+
+    async def write_batch(self, writes: Sequence[Write]) -> Sequence[Answer]:
+        return [await self._told(write.change) for write in writes]
+
+    async def _told(self, change: Change) -> Answer:
         body = self.payload(change)
-        outgoing = client.Outgoing(self.url, body, self._headers(change.key, body))
-        result = await client.post(self.session, outgoing, within=self.timeout, clock=self.clock)
+        call = client.Call(
+            "POST", self.url, "callback", body, self._headers(change.key, body), safe=True
+        )
+        result = await client.exchange(
+            self.session, call, within=self.timeout, clock=self.clock, most=MAX_ANSWER
+        )
         return _answer(result)
 
     def payload(self, change: Change) -> bytes:
-        previous = change.previous
+        attributes = told.renamed(change.attributes, self.attributes)
         return orjson.dumps(
             {
-                "type": f"{change.subject.lifecycle}.status_changed",
+                "type": told.kind(change),
                 "timestamp": change.changed_at.astimezone(UTC),
-                "data": {
-                    "subject": str(change.subject),
-                    "status": self.statuses.get(change.status, change.status),
-                    "previous": previous and self.statuses.get(previous, previous),
-                    "lanes": dict(sorted(change.lanes.items())),
-                    "version": change.version,
-                    "event_ids": [str(event_id) for event_id in change.event_ids],
-                    "occurred_at": change.occurred_at and change.occurred_at.astimezone(UTC),
-                    "attributes": self._renamed(change.attributes),
-                },
+                "data": told.data(change, statuses=self.statuses, attributes=attributes),
             },
             option=orjson.OPT_UTC_Z,
         )
 
-    async def close(self) -> None:
-        """Nothing to close: the session is shared and belongs to who opened it."""
-
-    def _renamed(self, attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
-        names = self.attributes or {name: name for name in attributes}
-        return {names[name]: attributes[name] for name in sorted(attributes) if name in names}
-
     def _headers(self, idempotency_key: str, body: bytes) -> dict[str, str]:
         key = client.header_safe(idempotency_key)
-        bearer = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        token = self.signer.token(key, at=self.clock()) if self.signer else self.token
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
         return {
             "Content-Type": "application/json",
             "User-Agent": "Orderhook",
@@ -149,9 +172,23 @@ def judge(status: int) -> Class:
 
 def _answer(result: client.Reply | client.Failure) -> Answer:
     match result:
-        case client.Failure(kind, detail):
-            return Answer(kind, "callback", detail=f"The callback failed: {detail}.")
+        case client.Failure(kind, detail, reached):
+            detail = f"The callback failed: {detail}."
+            return Answer(kind, "callback", detail=detail, reached=reached)
         case client.Reply(status, after):
             kind = judge(status)
-            detail = "" if kind is Class.OK else f"The receiver answered {status}."
+            detail = (
+                "" if kind is Class.OK else f"The receiver answered {status}{TO_DO.get(kind, '')}."
+            )
             return Answer(kind, "callback", http_status=status, after=after, detail=detail)
+
+
+KIND = Kind(
+    NAME,
+    "Signed callback to any system (Standard Webhooks)",
+    build,
+    setup=SET_UP,
+    token=False,
+    example={"url": "https://crm.example.com/orderhook", "secret": "env:CRM_CALLBACK_SECRET"},
+    capabilities=Callback.capabilities,
+)

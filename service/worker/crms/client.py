@@ -1,60 +1,85 @@
-"""One bounded HTTP exchange with a CRM: a POST goes in, its status or what failed comes out."""
+"""One bounded HTTP exchange with a CRM: a call in, its whole answer or what failed out."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import aiohttp
+import orjson
 import tenacity
+from pydantic import JsonValue
+from yarl import URL
 
 from service.worker.crms.base import Class
 
 Clock = Callable[[], datetime]
 
-MAX_ANSWER = 64 * 1024
-MAX_DRAIN = 2.0
+MAX_ANSWER = 8 * 1024 * 1024
 MAX_AFTER = timedelta(days=1)
 VISIBLE_ASCII = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 
 FAILURES: tuple[tuple[type[Exception], Class, str], ...] = (
-    (TimeoutError, Class.TRANSIENT, "no answer within the time-out"),
+    (TimeoutError, Class.UNKNOWN_OUTCOME, "no answer within the time-out"),
     (aiohttp.ClientConnectorDNSError, Class.TRANSIENT, "the host name does not resolve"),
     (aiohttp.ClientSSLError, Class.TRANSIENT, "TLS was refused or its certificate not accepted"),
     (aiohttp.ClientConnectorError, Class.TRANSIENT, "no connection could be made"),
-    (aiohttp.ClientResponseError, Class.TRANSIENT, "the answer was not HTTP"),
-    (ValueError, Class.PERMANENT, "the request cannot be built: look at url and token"),
-    (aiohttp.ClientError, Class.TRANSIENT, "the connection broke before an answer came"),
-    (OSError, Class.TRANSIENT, "the connection broke before an answer came"),
+    (aiohttp.ClientResponseError, Class.UNKNOWN_OUTCOME, "the answer was not HTTP"),
+    # Whatever comes from a change is encoded by its place: this is about every request.
+    (ValueError, Class.HUMAN, "the request cannot be built: mend url or token, then resume"),
+    (aiohttp.ClientError, Class.UNKNOWN_OUTCOME, "the connection broke before an answer came"),
+    (OSError, Class.UNKNOWN_OUTCOME, "the connection broke before an answer came"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One POST, ready to be sent again byte for byte."""
+class Call:
+    """One request, ready to be sent again byte for byte."""
 
-    url: str
-    body: bytes
-    headers: Mapping[str, str]
+    method: str
+    url: str = field(repr=False)
+    """With its query, percent-encoded: it is sent as it is. It may hold a secret."""
+    operation: str
+    """`find`, `read`, `write` …, for people."""
+    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    costs: Mapping[str, float] = field(default_factory=lambda: {"requests": 1.0})
+    """What it spends, by the name of the limit."""
+    safe: bool = False
+    """Changes nothing at the CRM, so that a lost answer is merely a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The peer answered; its body is not looked at."""
+    """The peer answered."""
 
     status: int
     after: timedelta | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+    body: bytes | None = b""
+    """None when it did not come whole: too long, too slow, or broken off."""
+
+    def json(self) -> JsonValue:
+        """The body as JSON; None when it is none."""
+        try:
+            found: JsonValue = orjson.loads(self.body or b"")
+        except orjson.JSONDecodeError:
+            return None
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No answer came. Unless the connection was never made, the peer may have acted."""
+    """No answer came."""
 
     kind: Class
     detail: str
+    reached: bool = True
+    """False: no connection could be made."""
 
 
 def open_session(limit: int) -> aiohttp.ClientSession:
@@ -65,21 +90,43 @@ def open_session(limit: int) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
+        headers={"User-Agent": "Orderhook", "Accept-Encoding": "identity"},
     )
 
 
-async def post(
-    session: aiohttp.ClientSession, outgoing: Outgoing, *, within: timedelta, clock: Clock
+async def _sent_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending by itself again what a broken connection may have carried.
+
+    It would repeat a PUT, a DELETE and a GET: the latter may ask for a token that is given once.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if nothing_was_sent(error):
+            raise
+        raise aiohttp.ClientConnectionError(str(error)) from error
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    call: Call,
+    *,
+    within: timedelta,
+    clock: Clock,
+    most: int = MAX_ANSWER,
 ) -> Reply | Failure:
     """Send and read within a hard time-out, following no redirect; never raises for the peer."""
     try:
         async with asyncio.timeout(within.total_seconds()) as box:
-            response = await _quick_tries(session, outgoing)
+            response = await _quick_tries(session, call)
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return _failure(error)
-    await _drain(response, until=box.when() or 0.0)
-    after = parse_retry_after(response.headers.get("Retry-After"), now=clock())
-    return Reply(response.status, after)
+        return _failure(error, call)
+    body = await _read(response, until=box.when() or 0.0, most=most)
+    kept = {name.lower(): value for name, value in response.headers.items()}
+    after = parse_retry_after(kept.get("retry-after"), now=clock())
+    return Reply(response.status, after, kept, body)
 
 
 def nothing_was_sent(error: BaseException) -> bool:
@@ -107,9 +154,18 @@ def header_safe(text: str) -> str:
     return quote(text, safe=VISIBLE_ASCII)
 
 
-async def _quick_tries(
-    session: aiohttp.ClientSession, outgoing: Outgoing
-) -> aiohttp.ClientResponse:
+def encode(content: object) -> bytes:
+    """JSON of a body; decimal numbers keep every digit."""
+    return orjson.dumps(content, default=_number)
+
+
+def _number(value: object) -> orjson.Fragment:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(f"{value:f}".encode())
+    raise TypeError
+
+
+async def _quick_tries(session: aiohttp.ClientSession, call: Call) -> aiohttp.ClientResponse:
     async for attempt in tenacity.AsyncRetrying(
         stop=tenacity.stop_after_attempt(3),
         wait=tenacity.wait_random_exponential(multiplier=0.1, max=0.5),
@@ -117,30 +173,40 @@ async def _quick_tries(
         reraise=True,
     ):
         with attempt:
-            return await session.post(
-                outgoing.url,
-                data=outgoing.body,
-                headers=outgoing.headers,
+            return await session.request(
+                call.method,
+                URL(call.url, encoded=True),
+                data=call.body or None,
+                headers=call.headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None),
+                middlewares=() if call.safe else (_sent_once,),
             )
     raise AssertionError("tenacity returns or raises")
 
 
-async def _drain(response: aiohttp.ClientResponse, *, until: float) -> None:
-    """Read a short answer to its end so that the connection can be used again; else cut it."""
+async def _read(response: aiohttp.ClientResponse, *, until: float, most: int) -> bytes | None:
+    """Read a bounded answer to its end so that the connection can be used again; else cut it."""
+    body = bytearray()
     left = until - asyncio.get_running_loop().time()
-    with contextlib.suppress(aiohttp.ClientError, OSError, ValueError):
-        async with asyncio.timeout(min(left, MAX_DRAIN)):
-            size = 0
-            while size <= MAX_ANSWER and (chunk := await response.content.readany()):
-                size += len(chunk)
-    if not response.content.at_eof():
-        response.close()
+    try:
+        async with asyncio.timeout(max(left, 0.0)):
+            while chunk := await response.content.readany():
+                body += chunk
+                if len(body) > most:
+                    break
+    except (aiohttp.ClientError, OSError, ValueError):
+        pass
+    if response.content.at_eof() and len(body) <= most:
+        return bytes(body)
+    response.close()
+    return None
 
 
-def _failure(error: Exception) -> Failure:
+def _failure(error: Exception, call: Call) -> Failure:
     for kind, verdict, sentence in FAILURES:
         if isinstance(error, kind):
-            return Failure(verdict, sentence)
+            unsure = verdict is Class.UNKNOWN_OUTCOME
+            reached = not isinstance(error, aiohttp.ClientConnectorError)
+            return Failure(Class.TRANSIENT if unsure and call.safe else verdict, sentence, reached)
     raise error

@@ -1,34 +1,48 @@
 """Every kind of destination there is, in one literal list."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
 
-import aiohttp
-
-from service.settings import Destination
-from service.worker.crms import callback
-from service.worker.crms.base import Crm
-from service.worker.crms.client import Clock
-
-
-class Build(Protocol):
-    def __call__(
-        self, destination: Destination, session: aiohttp.ClientSession, *, clock: Clock
-    ) -> Crm: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of destination, by the word used in the configuration."""
-
-    name: str
-    title: str
-    build: Build
-
+from service.worker.crms import (
+    amocrm,
+    bitrix24,
+    callback,
+    dynamics365,
+    erpnext,
+    espocrm,
+    freshsales,
+    hubspot,
+    monday,
+    odoo,
+    pipedrive,
+    rabbitmq,
+    rest,
+    retailcrm,
+    salesforce,
+    suitecrm,
+    twenty,
+    zoho,
+)
+from service.worker.crms.kind import Kind
 
 CRMS: tuple[Kind, ...] = (
-    Kind(callback.NAME, "Signed callback to any system (Standard Webhooks)", callback.build),
+    amocrm.KIND,
+    bitrix24.KIND,
+    callback.KIND,
+    dynamics365.KIND,
+    erpnext.KIND,
+    espocrm.KIND,
+    freshsales.KIND,
+    hubspot.KIND,
+    monday.KIND,
+    odoo.KIND,
+    pipedrive.KIND,
+    rabbitmq.KIND,
+    rest.KIND,
+    retailcrm.KIND,
+    salesforce.KIND,
+    suitecrm.KIND,
+    twenty.KIND,
+    zoho.KIND,
 )
 
 

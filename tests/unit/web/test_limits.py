@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.web.limits import Budget, Limits, body_seconds
+from service.web.limits import Budget, Limits, Places, body_seconds
 from service.web.problems import Refused
 
 
@@ -41,3 +41,15 @@ def test_one_peer_never_takes_the_whole_listener() -> None:
 
 def test_half_of_the_file_descriptors_stay_free_for_other_uses() -> None:
     assert 0 < Limits().connections <= 10_000
+
+
+def test_a_place_is_given_back_whatever_happens() -> None:
+    places = Places()
+    with places.of("shop", 1), places.of("crm", 1):
+        with pytest.raises(Refused) as refused, places.of("shop", 1):
+            pass
+        assert 503 == refused.value.status
+    with pytest.raises(ZeroDivisionError), places.of("shop", 1):
+        raise ZeroDivisionError
+    with places.of("shop", 1):
+        pass

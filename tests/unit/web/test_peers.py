@@ -42,3 +42,17 @@ def test_the_client_is_the_nearest_address_that_is_no_proxy_of_ours(
 
 def test_without_proxies_nothing_is_believed() -> None:
     assert "127.0.0.1" == peers.client("127.0.0.1", ["192.0.2.1"], trusted=())
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("", ""),
+    ],
+)
+def test_a_client_of_ipv6_is_counted_by_its_network(peer: str, expected: str) -> None:
+    assert expected == peers.neighbourhood(peer)

@@ -16,6 +16,8 @@ from service.sandbox import signature
 from service.settings import Destination
 from service.worker.crms import callback, client
 from service.worker.crms.base import Change, Class
+from service.worker.crms.kind import Tools
+from tests.contract.peers import Purse
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 AT = datetime(2026, 2, 1, 10, 0, tzinfo=UTC)
@@ -43,6 +45,7 @@ def receiver(**overrides: Any) -> callback.Callback:
         "url": "http://127.0.0.1:9/callback",
         "key": callback.signing_key(SECRET.encode()),
         "token": None,
+        "signer": None,
         "timeout": timedelta(seconds=1),
         "statuses": {},
         "attributes": {},
@@ -209,7 +212,7 @@ async def test_a_destination_without_a_secret_is_refused() -> None:
     destination = Destination(name="crm", crm="callback", url="http://127.0.0.1:9/")
     async with client.open_session(1) as session:
         with pytest.raises(ConfigurationError):
-            callback.build(destination, session, clock=lambda: AT)
+            callback.build(destination, Tools(session, lambda: AT, Purse()))
 
 
 def test_neither_key_nor_token_is_in_the_repr() -> None:

@@ -53,7 +53,7 @@ def test_ok_is_done() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [Class.TRANSIENT, Class.RATE, Class.CONFLICT, Class.UNKNOWN_OUTCOME, Class.NOT_FOUND],
+    [Class.TRANSIENT, Class.UNKNOWN_OUTCOME, Class.NOT_FOUND],
 )
 def test_what_may_pass_is_tried_again_with_jittered_back_off(kind: Class) -> None:
     assert judge(kind) == Retry(timedelta(seconds=4))
@@ -61,7 +61,53 @@ def test_what_may_pass_is_tried_again_with_jittered_back_off(kind: Class) -> Non
 
 
 def test_the_wish_of_the_other_side_is_honoured() -> None:
-    assert judge(Class.RATE, after=timedelta(seconds=30)) == Retry(timedelta(seconds=30))
+    assert judge(Class.TRANSIENT, after=timedelta(seconds=30)) == Retry(timedelta(seconds=30))
+
+
+def test_to_be_too_fast_costs_no_attempt() -> None:
+    last = replace(OWED, attempts=RULE.retry.max_attempts)
+    asked = judge(Class.RATE, owed=last, after=timedelta(seconds=30))
+    assert asked == Retry(timedelta(seconds=30), free=True)
+
+
+def test_who_stays_too_fast_waits_longer_and_longer() -> None:
+    waits = [
+        judge(Class.RATE, owed=replace(OWED, failing_for=timedelta(seconds=seconds)))
+        for seconds in (0, 20, 40, 4000)
+    ]
+    assert waits == [Retry(timedelta(seconds=wait), free=True) for wait in (6, 15, 30, 45)]
+
+
+@pytest.mark.parametrize("kind", [Class.AUTH, Class.HUMAN])
+def test_what_only_a_person_can_mend_costs_no_attempt(kind: Class) -> None:
+    last = replace(OWED, attempts=RULE.retry.max_attempts)
+    assert judge(kind, owed=last) == Retry(sync.PAUSE, free=True)
+
+
+@pytest.mark.parametrize("kind", list(Class))
+def test_what_was_not_tried_is_given_back_free_of_charge(kind: Class) -> None:
+    last = replace(OWED, attempts=RULE.retry.max_attempts)
+    assert judge(kind, owed=last, tried=False) == Retry(sync.PAUSE, free=True)
+    wait = timedelta(seconds=7)
+    assert judge(kind, owed=last, tried=False, after=wait) == Retry(wait, free=True)
+
+
+def test_what_was_left_out_for_the_sake_of_another_goes_at_once() -> None:
+    said = Answer(Class.TRANSIENT, "write", tried=False)
+    verdict = sync.judge(said, OWED, rule=RULE, jitter=0.5, others_tried=True)
+    assert verdict == Retry(timedelta(0), free=True)
+
+
+def test_a_record_that_changed_is_read_again_at_once_but_not_for_ever() -> None:
+    patient = RULE.model_copy(update={"retry": RetryRule(max_attempts=9)})
+    answer = Answer(Class.CONFLICT, "write")
+    waits = [
+        sync.judge(answer, replace(OWED, attempts=attempts), rule=patient, jitter=0.5)
+        for attempts in (0, 2, 3)
+    ]
+    assert waits[:2] == [Retry(timedelta(0))] * 2
+    assert isinstance(waits[2], Retry)
+    assert waits[2].after
 
 
 @pytest.mark.parametrize(
@@ -81,7 +127,6 @@ def test_a_limit_ends_in_a_dead_letter_that_names_the_last_answer(owed: Owed) ->
     ("kind", "reason"),
     [
         (Class.PERMANENT, Reason.REFUSED),
-        (Class.AUTH, Reason.REFUSED),
         (Class.GONE, Reason.GONE),
     ],
 )
@@ -111,6 +156,32 @@ def test_a_lease_outlives_the_call_it_allows() -> None:
     assert sync.lease_time(RULE) >= 2 * RULE.timeout
 
 
-def test_waiting_for_an_unknown_order_is_a_bucket_of_its_own() -> None:
-    assert sync.state_while_waiting(Answer(Class.NOT_FOUND, "write")) == "no_record"
-    assert sync.state_while_waiting(Answer(Class.TRANSIENT, "write")) == "pending"
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (Class.UNKNOWN_OUTCOME, Reason.UNKNOWN_OUTCOME),
+        (Class.NOT_FOUND, Reason.NOT_FOUND),
+        (Class.CONFLICT, Reason.RETRIES_EXHAUSTED),
+    ],
+)
+def test_at_last_the_reason_is_what_kept_it_from_being_done(kind: Class, reason: Reason) -> None:
+    rule = RULE.model_copy(update={"retry": RetryRule(max_attempts=4)})
+    said = Answer(kind, "write", detail="it said so")
+    verdict = sync.judge(said, replace(OWED, attempts=3), rule=rule, jitter=0.5)
+    assert isinstance(verdict, DeadLetter)
+    assert verdict.reason is reason
+
+
+@pytest.mark.parametrize("kind", [Class.TRANSIENT, Class.UNKNOWN_OUTCOME])
+def test_while_the_destination_is_out_of_order_no_attempt_is_counted_and_nothing_dies(
+    kind: Class,
+) -> None:
+    worn = replace(OWED, attempts=99, failing_for=timedelta(hours=2))
+    said = Answer(kind, "write", detail="it said so")
+    verdict = sync.judge(said, worn, rule=RULE, jitter=0.5, shut=True)
+    assert verdict == Retry(timedelta(seconds=45), free=True)
+
+
+def test_a_refusal_counts_even_while_the_destination_is_out_of_order() -> None:
+    said = Answer(Class.PERMANENT, "write", detail="it said so")
+    assert isinstance(sync.judge(said, OWED, rule=RULE, jitter=0.5, shut=True), DeadLetter)
