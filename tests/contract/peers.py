@@ -44,7 +44,7 @@ from service.worker.crms.client import open_session
 from service.worker.crms.kind import Tools
 
 AT = datetime(2026, 2, 1, 10, 0, tzinfo=UTC)
-WITHIN = timedelta(seconds=2)
+WITHIN = timedelta(seconds=5)
 YES = {"true", "1", "y", "yes"}
 NO = {"false", "0", "n", "no", "", None}
 AWKWARD = (

@@ -397,7 +397,7 @@ async def test_a_lost_answer_to_a_question_is_a_failure(peer: Peer, way: str, mo
     [answer] = await peers.READS[way](crm, peer, peer.some_id())
     assert isinstance(answer, Answer)
     assert Class.TRANSIENT == answer.kind, answer
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5.0
 
 
 @pytest.mark.parametrize("way", [*peers.READS, *peers.WRITES])

@@ -132,7 +132,7 @@ def test_a_process_that_cannot_start_ends_the_fleet_with_its_own_code(
         [sys.executable, "-m", "service", *words],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=False,
     )
     assert done.returncode == 2

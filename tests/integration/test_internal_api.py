@@ -144,6 +144,8 @@ async def test_a_subject_is_shown_with_all_that_is_known(api: Api, store: Pool) 
                 "error": "HTTP 500",
                 "attempts": 4,
                 "due_at": "2026-03-01T12:00:00+00:00",
+                "held_for": None,
+                "difference": [],
             }
         ],
         "history": body["history"],

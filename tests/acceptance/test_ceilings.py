@@ -100,7 +100,7 @@ async def test_two_workers_use_bitrix24_to_its_ceiling_and_are_never_refused(
         span = await used(database, rule, simulated, workers=2, warm=2, seconds=12)
     assert 0 == span.ended.refused["requests"]
     assert 50 == round(span.rows_a_request)
-    assert span.share(rate) >= LEAST
+    assert span.share(rate) >= (LEAST if ceilings.is_calm() else BUSY)
 
 
 async def test_full_batches_go_to_hubspot_at_its_limit(db: Pool, database: str) -> None:
@@ -187,7 +187,7 @@ async def outage(db: Pool, dsn: str, *, orders: int, least: float) -> None:
     assert await rows(db, "SELECT count(*) FROM dead_letters") == [(0,)]
     waits = await rows(
         db,
-        "SELECT max(y.updated_at - t.at) < interval '3 s' FROM syncs y "
+        "SELECT max(y.updated_at - t.at) < interval '10 s' FROM syncs y "
         "JOIN transitions t USING (subject_id) WHERE y.subject_id IN "
         f"(SELECT id FROM subjects ORDER BY id DESC LIMIT {live})",
     )
