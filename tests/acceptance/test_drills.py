@@ -17,7 +17,7 @@ from service.store.embedded_programs import BIN, WHEEL
 from tests import servers
 from tests.acceptance import checker
 from tests.acceptance.checker import Json
-from tests.acceptance.senders import COURIER, WMS, Post, Witness, posts, stories
+from tests.acceptance.senders import STRIPE, WMS, Post, Witness, posts, stories
 from tests.acceptance.stage import Program, Stage, until
 from tests.acceptance.test_crashes import ROLES
 
@@ -39,7 +39,7 @@ async def test_after_a_restore_destinations_catch_up_and_nothing_is_applied_twic
     await stage.behave(mode="ok")
     told = await _told(stage, sender, lost)
 
-    await _lose(stage, postgres, sender.sign(next(one for one in kept if one.source == COURIER)))
+    await _lose(stage, postgres, sender.sign(next(one for one in kept if one.source == STRIPE)))
     await _restore(stage, postgres, dump)
     await stage.open(*ROLES)
 
@@ -71,7 +71,7 @@ async def _lose(stage: Stage, postgres: servers.Postgres, signed: SignedRequest)
     async with (
         aiohttp.ClientSession() as session,
         session.post(
-            f"{stage.public}/webhooks/{COURIER}", data=signed.body, headers=signed.headers
+            f"{stage.public}/webhooks/{STRIPE}", data=signed.body, headers=signed.headers
         ) as response,
     ):
         assert 503 == response.status
