@@ -11,7 +11,12 @@ from tests.torture.faults import broker as rabbitmq
 from tests.torture.faults import crm, network, points, postgres, resources, roles
 from tests.torture.sitting import Wish
 
-pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.postgres,
+    pytest.mark.rabbitmq,
+    pytest.mark.timeout(400),
+]
 
 PROFILE = (
     roles.GatewayKilled,
