@@ -12,7 +12,6 @@ from tests.torture.faults import crm, network, points, postgres, resources, role
 from tests.torture.sitting import Wish
 
 pytestmark = [
-    pytest.mark.long,
     pytest.mark.postgres,
     pytest.mark.rabbitmq,
     pytest.mark.timeout(400),

@@ -1,6 +1,7 @@
 """The whole installation under torture: processes kept alive, private servers, fault proxies."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -84,7 +85,8 @@ class Role:
         began = time.monotonic()
         while not program.ended:
             if not self.place and program.ready_file.exists():
-                self.place = await program.ready()
+                # Not `program.ready`, which takes a kill at this moment for a failure.
+                self.place = json.loads(program.ready_file.read_text())
             if not self.place and time.monotonic() - began > STUCK_AFTER:
                 await self._unstick(program)
             await asyncio.sleep(0.02)
@@ -99,6 +101,8 @@ class Role:
     async def up(self, within: float = READY_WITHIN) -> None:
         async with asyncio.timeout(within):
             while not self.is_up:
+                if self._keeper is not None and self._keeper.done():
+                    self._keeper.result()
                 await asyncio.sleep(0.02)
 
     def kill(self) -> None:

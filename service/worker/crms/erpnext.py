@@ -22,7 +22,7 @@ from pydantic import JsonValue
 from service.domain.budget import Limit
 from service.domain.errors import ConfigurationError
 from service.settings import Destination
-from service.worker.crms import onsite, reading, windows
+from service.worker.crms import onsite, reading, together, windows
 from service.worker.crms.api import Api, Fixed
 from service.worker.crms.base import (
     Answer,
@@ -235,33 +235,21 @@ class ErpNext:
     # Reading.
 
     async def find(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Record] | Answer]:
-        found: dict[int, Sequence[Record] | Answer] = {}
-        for (target, fields), places in onsite.alike(wanted).items():
-            read: dict[str, Sequence[Record] | Answer] = {}
-            for keys in reading.parts([wanted[place].key for place in places]):
-                some: JsonValue = [[target.key_field, "in", list(keys)]]
-                read |= dict.fromkeys(keys, await self._all(target, fields, some, "find"))
-            for place in places:
-                key = wanted[place].key
-                there = read[key]
-                found[place] = (
-                    there
-                    if isinstance(there, Answer)
-                    else [each for each in there if each.key == key]
-                )
-        return [found[place] for place in range(len(wanted))]
+        return await together.find(wanted, self._with_keys, parts=reading.parts)
+
+    async def _with_keys(
+        self, target: Target, fields: Sequence[str], keys: Sequence[str]
+    ) -> Sequence[Record] | Answer:
+        return await self._all(target, fields, [[target.key_field, "in", list(keys)]], "find")
 
     async def read_many(self, known: Sequence[Known]) -> Sequence[Record | Answer]:
-        found: dict[int, Record | Answer] = {}
-        for (target, fields), places in onsite.alike(known).items():
-            names: list[JsonValue] = [known[place].remote_id for place in places]
-            read = await self._all(target, fields, [["name", "in", names]], "read")
-            if isinstance(read, Answer):
-                found |= dict.fromkeys(places, read)
-                continue
-            there = {each.remote_id: each for each in read}
-            found |= {place: there.get(known[place].remote_id, _GONE) for place in places}
-        return [found[place] for place in range(len(known))]
+        some = together.by(BATCH)
+        return await together.read_many(known, self._with_names, gone=_GONE, parts=some)
+
+    async def _with_names(
+        self, target: Target, fields: Sequence[str], names: Sequence[str]
+    ) -> Sequence[Record] | Answer:
+        return await self._all(target, fields, [["name", "in", list(names)]], "read")
 
     async def read_back(
         self, target: Target, fields: Sequence[str], *, since: datetime, cursor: str | None

@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from service.domain.budget import Limit
 from service.domain.errors import ConfigurationError
 from service.settings import Destination
-from service.worker.crms import reading
+from service.worker.crms import reading, together
 from service.worker.crms.api import Api, Fixed
 from service.worker.crms.base import (
     Answer,
@@ -211,21 +211,7 @@ class Monday:
         return self._refused(reply, call, error)
 
     async def find(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Record] | Answer]:
-        found: list[Sequence[Record] | Answer] = [()] * len(wanted)
-        groups: dict[tuple[Target, tuple[str, ...]], list[int]] = {}
-        for place, one in enumerate(wanted):
-            groups.setdefault((one.target, tuple(one.fields)), []).append(place)
-        for (target, fields), places in groups.items():
-            keys = list(dict.fromkeys(wanted[place].key for place in places))
-            records = await self._matching(target, fields, keys)
-            for place in places:
-                key = wanted[place].key
-                found[place] = (
-                    records
-                    if isinstance(records, Answer)
-                    else [one for one in records if one.key == key]
-                )
-        return found
+        return await together.find(wanted, self._matching, parts=together.by(MOST_IDS))
 
     async def _matching(
         self, target: Target, fields: Sequence[str], keys: Sequence[str]

@@ -19,7 +19,7 @@ from service.domain.budget import Limit
 from service.domain.errors import ConfigurationError
 from service.settings import Destination
 from service.worker.crms import odoo_words as words
-from service.worker.crms import onsite, reading, windows
+from service.worker.crms import onsite, reading, together, windows
 from service.worker.crms.api import Api, Fixed
 from service.worker.crms.base import (
     Answer,
@@ -138,29 +138,22 @@ class Odoo:
     # Reading.
 
     async def find(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Record] | Answer]:
-        found: dict[int, Sequence[Record] | Answer] = {}
-        for (target, fields), places in onsite.alike(wanted).items():
-            keys: list[JsonValue] = [wanted[place].key for place in places]
-            read = await self._searched(target, fields, [[target.key_field, "in", keys]], "find")
-            for place in places:
-                found[place] = (
-                    read
-                    if isinstance(read, Answer)
-                    else [each for each in read if each.key == wanted[place].key]
-                )
-        return [found[place] for place in range(len(wanted))]
+        return await together.find(wanted, self._with_keys, parts=together.by(BATCH))
+
+    async def _with_keys(
+        self, target: Target, fields: Sequence[str], keys: Sequence[str]
+    ) -> Sequence[Record] | Answer:
+        return await self._searched(target, fields, [[target.key_field, "in", list(keys)]], "find")
 
     async def read_many(self, known: Sequence[Known]) -> Sequence[Record | Answer]:
-        found: dict[int, Record | Answer] = {}
-        for (target, fields), places in onsite.alike(known).items():
-            numbers: list[JsonValue] = [words.number(known[place].remote_id) for place in places]
-            read = await self._searched(target, fields, [["id", "in", numbers]], "read")
-            if isinstance(read, Answer):
-                found |= dict.fromkeys(places, read)
-                continue
-            there = {each.remote_id: each for each in read}
-            found |= {place: there.get(known[place].remote_id, _GONE) for place in places}
-        return [found[place] for place in range(len(known))]
+        some = together.by(BATCH)
+        return await together.read_many(known, self._with_ids, gone=_GONE, parts=some)
+
+    async def _with_ids(
+        self, target: Target, fields: Sequence[str], ids: Sequence[str]
+    ) -> Sequence[Record] | Answer:
+        numbers: list[JsonValue] = [words.number(each) for each in ids]
+        return await self._searched(target, fields, [["id", "in", numbers]], "read")
 
     async def read_back(
         self, target: Target, fields: Sequence[str], *, since: datetime, cursor: str | None

@@ -9,7 +9,7 @@ from service.domain.budget import Limit
 from service.domain.errors import ConfigurationError
 from service.settings import Destination
 from service.worker.crms import reading
-from service.worker.crms.base import Answer, Class, Known, Target, Value, Wanted, Write
+from service.worker.crms.base import Answer, Class, Target, Value, Write
 from service.worker.crms.client import Call, Reply
 from service.worker.crms.kind import Option
 
@@ -94,16 +94,6 @@ def values(write: Write) -> dict[str, Value]:
     """Everything a write sets, the stage among it."""
     status = {} if write.status is None else {write.target.status_field: write.status}
     return {**write.fields, **status}
-
-
-def alike(
-    asked: Sequence[Wanted | Known],
-) -> Mapping[tuple[Target, tuple[str, ...]], Sequence[int]]:
-    """The places of what can be asked for in one call: the same object, the same fields."""
-    groups: dict[tuple[Target, tuple[str, ...]], list[int]] = {}
-    for place, one in enumerate(asked):
-        groups.setdefault((one.target, tuple(one.fields)), []).append(place)
-    return groups
 
 
 def shown(value: JsonValue, *, boolean: bool) -> str | None:

@@ -20,7 +20,7 @@ from pydantic import JsonValue
 from service.domain.budget import Hint, Limit
 from service.domain.errors import ConfigurationError
 from service.settings import Destination
-from service.worker.crms import reading
+from service.worker.crms import reading, together
 from service.worker.crms.api import Api, Renewed
 from service.worker.crms.base import (
     Answer,
@@ -185,25 +185,10 @@ class Zoho:
         ]
 
     async def find(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Record] | Answer]:
-        found: list[Sequence[Record] | Answer] = [()] * len(wanted)
-        groups: dict[tuple[Target, tuple[str, ...]], list[int]] = {}
-        for place, one in enumerate(wanted):
-            groups.setdefault((one.target, tuple(one.fields)), []).append(place)
-        for (target, fields), places in groups.items():
-            for at in range(0, len(places), MOST_VALUES):
-                some = places[at : at + MOST_VALUES]
-                records = await self._selected(target, fields, {wanted[one].key for one in some})
-                for place in some:
-                    key = wanted[place].key
-                    found[place] = (
-                        records
-                        if isinstance(records, Answer)
-                        else [one for one in records if one.key == key]
-                    )
-        return found
+        return await together.find(wanted, self._selected, parts=together.by(MOST_VALUES))
 
     async def _selected(
-        self, target: Target, fields: Sequence[str], keys: set[str]
+        self, target: Target, fields: Sequence[str], keys: Sequence[str]
     ) -> Sequence[Record] | Answer:
         select = query(target, fields, sorted(keys))
         if select is None:
@@ -225,26 +210,14 @@ class Zoho:
         return records
 
     async def read_many(self, known: Sequence[Known]) -> Sequence[Record | Answer]:
-        read: dict[int, Record | Answer] = {}
-        groups: dict[tuple[Target, tuple[str, ...]], list[int]] = {}
-        for place, one in enumerate(known):
-            groups.setdefault((one.target, tuple(one.fields)), []).append(place)
-        for (target, fields), places in groups.items():
-            for at in range(0, len(places), MOST_ROWS):
-                some = places[at : at + MOST_ROWS]
-                records = await self._listed(target, fields, [known[one].remote_id for one in some])
-                for place in some:
-                    if isinstance(records, Answer):
-                        read[place] = records
-                    else:
-                        read[place] = records.get(known[place].remote_id, _GONE)
-        return [read[place] for place in range(len(known))]
+        some = together.by(MOST_ROWS)
+        return await together.read_many(known, self._listed, gone=_GONE, parts=some)
 
     async def _listed(
         self, target: Target, fields: Sequence[str], ids: Sequence[str]
-    ) -> Mapping[str, Record] | Answer:
+    ) -> Sequence[Record] | Answer:
         asked = {
-            "ids": ",".join(dict.fromkeys(ids)),
+            "ids": ",".join(ids),
             "fields": ",".join(_names(target, fields)),
             "per_page": str(PAGE),
         }
@@ -253,7 +226,7 @@ class Zoho:
         if isinstance(told, Answer):
             return told
         read = self._records(told, target, fields)
-        return _UNREAD if read is None else {one.remote_id: one for one in read}
+        return _UNREAD if read is None else read
 
     async def read_back(
         self, target: Target, fields: Sequence[str], *, since: datetime, cursor: str | None

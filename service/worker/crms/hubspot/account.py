@@ -9,7 +9,7 @@ from urllib.parse import quote
 from service.domain.budget import Limit
 from service.domain.errors import ConfigurationError
 from service.settings import Destination
-from service.worker.crms import reading
+from service.worker.crms import reading, together
 from service.worker.crms.api import Api, Credentials, Fixed, Renewed
 from service.worker.crms.base import (
     Answer,
@@ -172,32 +172,22 @@ class HubSpot:
     # Reading.
 
     async def find(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Record] | Answer]:
-        found: dict[int, Sequence[Record] | Answer] = {}
-        for places in _alike(wanted):
-            target, fields = wanted[places[0]].target, wanted[places[0]].fields
-            keys = list(dict.fromkeys(wanted[place].key for place in places))
-            if self.capabilities.keyed:
-                records = await self._batch(target, keys, fields, operation="find", by_key=True)
-            else:
-                records = await self._searched(target, keys, fields)
-            for place in places:
-                # HubSpot does not tell upper from lower case.
-                found[place] = (
-                    records
-                    if isinstance(records, Answer)
-                    else [one for one in records if one.key == wanted[place].key]
-                )
-        return [found[place] for place in range(len(wanted))]
+        ask = self._with_keys if self.capabilities.keyed else self._searched
+        return await together.find(wanted, ask, parts=together.by(BATCH))
+
+    async def _with_keys(
+        self, target: Target, fields: Sequence[str], keys: Sequence[str]
+    ) -> Sequence[Record] | Answer:
+        return await self._batch(target, keys, fields, operation="find", by_key=True)
 
     async def read_many(self, known: Sequence[Known]) -> Sequence[Record | Answer]:
-        read: dict[int, Record | Answer] = {}
-        for places in _alike(known):
-            target, fields = known[places[0]].target, known[places[0]].fields
-            ids = list(dict.fromkeys(known[place].remote_id for place in places))
-            records = await self._batch(target, ids, fields, operation="read", by_key=False)
-            for place in places:
-                read[place] = _one(records, known[place].remote_id)
-        return [read[place] for place in range(len(known))]
+        some = together.by(BATCH)
+        return await together.read_many(known, self._with_ids, gone=_GONE, parts=some)
+
+    async def _with_ids(
+        self, target: Target, fields: Sequence[str], ids: Sequence[str]
+    ) -> Sequence[Record] | Answer:
+        return await self._batch(target, ids, fields, operation="read", by_key=False)
 
     async def _batch(
         self,
@@ -227,7 +217,7 @@ class HubSpot:
         return said.records(reply, call, target, fields)
 
     async def _searched(
-        self, target: Target, keys: Sequence[str], fields: Sequence[str]
+        self, target: Target, fields: Sequence[str], keys: Sequence[str]
     ) -> Sequence[Record] | Answer:
         """IN matches text in lower case only; a full page may hide a record of the next."""
         some: said.Filter = {
@@ -239,11 +229,11 @@ class HubSpot:
         if isinstance(found, Answer) or len(found) < PAGE or len(keys) == 1:
             return found
         middle = len(keys) // 2
-        first = await self._searched(target, keys[:middle], fields)
+        first = await self._searched(target, fields, keys[:middle])
         last = (
             first
             if isinstance(first, Answer)
-            else await self._searched(target, keys[middle:], fields)
+            else await self._searched(target, fields, keys[middle:])
         )
         if isinstance(first, Answer) or isinstance(last, Answer):
             return last
@@ -332,20 +322,4 @@ class HubSpot:
         return Call(method, url, operation, encode(body), _JSON, costs, safe=safe)
 
 
-def _alike(asked: Sequence[Wanted | Known]) -> Sequence[Sequence[int]]:
-    """The places of what can be asked in one call."""
-    groups: dict[tuple[Target, tuple[str, ...]], list[int]] = {}
-    for place, one in enumerate(asked):
-        groups.setdefault((one.target, tuple(one.fields)), []).append(place)
-    return [
-        places[start : start + BATCH]
-        for places in groups.values()
-        for start in range(0, len(places), BATCH)
-    ]
-
-
-def _one(records: Sequence[Record] | Answer, remote_id: str) -> Record | Answer:
-    if isinstance(records, Answer):
-        return records
-    missing = Answer(Class.NOT_FOUND, "read", detail="HubSpot has no such record any more.")
-    return next((one for one in records if one.remote_id == remote_id), missing)
+_GONE = Answer(Class.NOT_FOUND, "read", detail="HubSpot has no such record any more.")

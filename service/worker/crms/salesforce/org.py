@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from service.domain.budget import Limit
 from service.domain.errors import ConfigurationError
 from service.settings import Destination
-from service.worker.crms import reading
+from service.worker.crms import reading, together
 from service.worker.crms.api import Api, Credentials, Renewed
 from service.worker.crms.base import (
     Answer,
@@ -180,35 +180,13 @@ class Salesforce:
     # Reading.
 
     async def find(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Record] | Answer]:
-        found: dict[int, Sequence[Record] | Answer] = {}
-        for places in self._parts(wanted):
-            target, fields = wanted[places[0]].target, wanted[places[0]].fields
-            keys = list(dict.fromkeys(wanted[place].key for place in places))
-            clause = f"{target.key_field} IN ({','.join(map(said.text, keys))})"
-            records = await self._selected(target, fields, clause)
-            for place in places:
-                # SOQL compares text without its case.
-                found[place] = (
-                    records
-                    if isinstance(records, Answer)
-                    else [one for one in records if one.key == wanted[place].key]
-                )
-        return [found[place] for place in range(len(wanted))]
+        return await together.find(wanted, self._with_keys, parts=_parts)
 
-    def _parts(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[int]]:
-        """The places of what can be asked in one query, by its length too."""
-        groups: dict[tuple[Target, tuple[str, ...]], list[list[int]]] = {}
-        sizes: dict[tuple[Target, tuple[str, ...]], int] = {}
-        for place, one in enumerate(wanted):
-            group = (one.target, tuple(one.fields))
-            size = len(quote(said.text(one.key), safe="")) + 3
-            parts = groups.setdefault(group, [[]])
-            sizes[group] = sizes.get(group, 0) + size
-            if sizes[group] > MOST_QUERY or len(parts[-1]) == BATCH:
-                parts.append([])
-                sizes[group] = size
-            parts[-1].append(place)
-        return [part for parts in groups.values() for part in parts if part]
+    async def _with_keys(
+        self, target: Target, fields: Sequence[str], keys: Sequence[str]
+    ) -> Sequence[Record] | Answer:
+        clause = f"{target.key_field} IN ({','.join(map(said.text, keys))})"
+        return await self._selected(target, fields, clause)
 
     async def _selected(
         self, target: Target, fields: Sequence[str], clause: str
@@ -340,3 +318,17 @@ class Salesforce:
 
     def _query(self, soql: str) -> str:
         return f"{self.path}/query?{urlencode({'q': soql}, quote_via=quote, safe='')}"
+
+
+def _parts(keys: Sequence[str]) -> Sequence[Sequence[str]]:
+    """Numbers as they fit into one query, by its length too."""
+    parts: list[list[str]] = [[]]
+    length = 0
+    for key in keys:
+        size = len(quote(said.text(key), safe="")) + 3
+        length += size
+        if length > MOST_QUERY or len(parts[-1]) == BATCH:
+            parts.append([])
+            length = size
+        parts[-1].append(key)
+    return [part for part in parts if part]
