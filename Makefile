@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest -rs
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-unit test-long test-oracles check bench fuzz fmt clean
+.PHONY: help demo run test test-unit test-long test-oracles check bench fuzz messages fmt clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ run: $(VENV)/.runtime ## Run the gateway, relay and worker with ./orderhook.toml
 
 test: $(VENV)/.dev ## All tests but the long ones; brings PostgreSQL and RabbitMQ itself
 	@$(PYTEST) -m "not long" -n 2 $(ARGS) tests/unit tests/contract tests/integration
-	@$(PYTEST) -m "not long" $(ARGS) tests/acceptance
+	@$(PYTEST) -m "not long" $(ARGS) tests/acceptance tests/browser
 
 test-unit: $(VENV)/.dev ## The tests that need no server
 	@$(PYTEST) -m "not long" $(ARGS) tests/unit
@@ -52,6 +52,15 @@ torture: $(VENV)/.dev ## Kill, freeze and starve everything under load, and prov
 
 torture-report: $(VENV)/.dev ## Add up all sittings of make torture to one page
 	@$(BIN)/python -m tests.torture report $(ARGS)
+
+torture-bugs: $(VENV)/.dev ## Plant known bugs in a copy of the tree and see the torture find each: BUGS="01 07"
+	@$(BIN)/python -m tests.torture bugs $(BUGS) $(ARGS)
+
+torture-drill: $(VENV)/.dev ## One promise at full size: DRILL=postgres-away, rolling-restarts or wiped-broker
+	@$(BIN)/python -m tests.torture drill $(DRILL) $(ARGS)
+
+messages: $(VENV)/.dev ## Bring the texts of the console into the files that translate them
+	@$(BIN)/python -m tests.write_messages
 
 fmt: $(VENV)/.dev ## Format the code and mend what lint can mend
 	@$(BIN)/ruff format .

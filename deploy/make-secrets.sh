@@ -29,6 +29,7 @@ random 24 | keep rabbitmq-password
 echo "postgresql://orderhook:$(cat secrets/postgres-password)@postgres:5432/orderhook" | keep orderhook/database-url
 echo "amqp://orderhook:$(cat secrets/rabbitmq-password)@rabbitmq:5672/" | keep orderhook/amqp-url
 random 32 | keep orderhook/jwt
+random 32 | keep orderhook/server-key
 random 32 | keep orderhook/wms
 random 32 | keep orderhook/courier
 printf 'whsec_%s' "$(head -c 32 /dev/urandom | base64 | tr -d '\n')" | keep orderhook/crm-callback

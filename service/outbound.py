@@ -2,23 +2,26 @@
 
 Where a host may come from data it is guarded, and nothing of ours can be reached this way: a name
 is resolved once, every address behind it must be public, and the connection goes to those addresses
-and to no other; outside the sandbox only https. A host that comes from the configuration may be
-anywhere, as the operator says. No redirect is ever followed, so neither leads to the other.
+and to no other; outside the sandbox only https, on its own port. A host that comes from the
+configuration may be anywhere, as the operator says. No redirect is ever followed, so neither leads
+to the other.
 """
 
 import asyncio
 import socket
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Literal
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+HTTPS = 443
 MOST_CALLS = 16
 """At the same time, over all hosts."""
 
@@ -33,8 +36,8 @@ class Answer:
     """What came back, whatever its status."""
 
     status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Names in lower case."""
 
 
@@ -114,12 +117,42 @@ class Outbound:
 
         An `Accept-Encoding: gzip` among the headers lets the answer be packed.
         """
+        return await self._asked("GET", url, None, within=within, most=most, headers=headers)
+
+    async def post(
+        self,
+        url: str,
+        form: Mapping[str, str],
+        *,
+        within: timedelta,
+        most: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer | Missed:
+        """The same with a form; whoever calls knows whether it may be sent twice."""
+        return await self._asked("POST", url, form, within=within, most=most, headers=headers)
+
+    async def _asked(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        form: Mapping[str, str] | None,
+        *,
+        within: timedelta,
+        most: int,
+        headers: Mapping[str, str] | None,
+    ) -> Answer | Missed:
         try:
             address = URL(url, encoded=True)
             if forbidden := self._refusal(address):
                 return forbidden
-            async with asyncio.timeout(within.total_seconds()):
-                return await self._get(address, headers or {}, most)
+            sent = {"Accept-Encoding": "identity", **(headers or {})}
+            async with (
+                asyncio.timeout(within.total_seconds()),
+                self._session.request(
+                    method, address, headers=sent, data=form, allow_redirects=False
+                ) as response,
+            ):
+                return await _read(response, most, encodings={"identity", sent["Accept-Encoding"]})
         except TimeoutError:
             return Missed("There was no answer within the time-out.")
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -129,28 +162,31 @@ class Outbound:
         allowed = ("https",) if self._guarded else ("https", "http")
         if address.scheme not in allowed or not address.host or address.user is not None:
             return Missed("The address is not https, or carries a user name.", forbidden=True)
+        if self._guarded and address.port != HTTPS:
+            return Missed("The address names a port; only 443 is called.", forbidden=True)
         # The resolver is not asked about what is an address already.
         if self._guarded and _is_address(address.host) and not is_public(address.host):
             return Missed(_INSIDE, forbidden=True)
         return None
 
-    async def _get(self, address: URL, headers: Mapping[str, str], most: int) -> Answer | Missed:
-        sent = {"Accept-Encoding": "identity", **headers}
-        async with self._session.get(address, headers=sent, allow_redirects=False) as response:
-            body = bytearray()
-            while chunk := await response.content.readany():
-                body += chunk
-                if len(body) > most:
-                    response.close()
-                    return Missed(f"The answer is longer than {most} bytes.")
-            encoding = response.headers.get("Content-Encoding", "identity").lower()
-            if encoding not in {"identity", sent["Accept-Encoding"]}:
-                return Missed("The answer is compressed, which was not asked for.")
-            plain = bytes(body) if encoding == "identity" else _unpacked(body, most)
-            if plain is None:
-                return Missed(f"The answer is no gzip of at most {most} bytes.")
-            kept = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, plain, kept)
+
+async def _read(
+    response: aiohttp.ClientResponse, most: int, *, encodings: Container[str]
+) -> Answer | Missed:
+    body = bytearray()
+    while chunk := await response.content.readany():
+        body += chunk
+        if len(body) > most:
+            response.close()
+            return Missed(f"The answer is longer than {most} bytes.")
+    encoding = response.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in encodings:
+        return Missed("The answer is compressed, which was not asked for.")
+    plain = bytes(body) if encoding == "identity" else _unpacked(body, most)
+    if plain is None:
+        return Missed(f"The answer is no gzip of at most {most} bytes.")
+    kept = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, plain, kept)
 
 
 def _unpacked(body: bytearray, most: int) -> bytes | None:

@@ -48,6 +48,10 @@ BREAKER_OPEN = Gauge(
     "1 while a destination is not called because it fails.",
     ["destination"],
 )
+BROKER_DECLARED = Counter(
+    "orderhook_broker_declared_total",
+    "Times a process declared anew what RabbitMQ had lost.",
+)
 BROKER_STATE = Gauge(
     "orderhook_broker_open",
     "1 while the broker connection is usable.",
@@ -254,6 +258,9 @@ TASK_SILENCE = Gauge(
     "Seconds a supervised task has not got on, though it has work; 0 while it waits for some.",
     ["task"],
     multiprocess_mode="livemax",
+)
+TASK_STALLS = Counter(
+    "orderhook_task_stalls_total", "Supervised tasks that had work and did not get on.", ["task"]
 )
 TASK_UP = Gauge(
     "orderhook_task_up",

@@ -99,7 +99,9 @@ async def sync(tx: Connection, subject_id: int, **said: Any) -> None:
     await _insert(tx, "syncs", row)
 
 
-async def transition(tx: Connection, subject_id: int, *event_ids: UUID, version: int) -> None:
+async def transition(
+    tx: Connection, subject_id: int, *event_ids: UUID, version: int, **said: Any
+) -> None:
     row = {
         "id": new_id(),
         "subject_id": subject_id,
@@ -108,6 +110,7 @@ async def transition(tx: Connection, subject_id: int, *event_ids: UUID, version:
         "status": "paid",
         "lanes": {},
         "event_ids": list(event_ids),
+        **said,
     }
     await _insert(tx, "transitions", row)
 

@@ -112,7 +112,8 @@ def find_broker() -> Path | str | None:
     if scripts := _scripts():
         return scripts
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        _install()
+        sys.stderr.write("Installing rabbitmq-server with apt-get; its service stays off.\n")
+        install("rabbitmq-server", unless=lambda: _scripts() is not None)
         if scripts := _scripts():
             return scripts
     if shutil.which("docker"):
@@ -147,17 +148,16 @@ def _scripts() -> Path | None:
     return None
 
 
-def _install() -> None:
-    """Install rabbitmq-server; workers of one test run take turns."""
+def install(*packages: str, unless: Callable[[], bool]) -> None:
+    """Install with apt-get as root; workers of one test run take turns, and look again first."""
     turn = os.open(Path(__file__).parent, os.O_RDONLY)
     try:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        if _scripts() is not None:
+        if unless():
             return
-        sys.stderr.write("Installing rabbitmq-server with apt-get; its service stays off.\n")
         with _services_off():
             _apt("update")
-            _apt("install", "--yes", "--no-install-recommends", "rabbitmq-server")
+            _apt("install", "--yes", "--no-install-recommends", *packages)
     except subprocess.CalledProcessError as error:
         sys.stderr.write(f"apt-get could not: {error.stderr.strip()}\n")
     finally:

@@ -15,6 +15,7 @@ from service.app.resources import find_store, open_broker, open_store, open_trac
 from service.app.rules import rules, sealing
 from service.app.stations import accept, relay, senders, work
 from service.app.trial import trying
+from service.app.watchdog import Watchdog
 from service.broker.topology import Topology
 from service.domain.errors import ConfigurationError, DependencyUnavailable
 from service.ops import schedule
@@ -44,7 +45,18 @@ log = structlog.get_logger()
 Load = Callable[[], Settings]
 
 
-async def run(load: Load, options: Options, *, stop: asyncio.Event, reload: asyncio.Event) -> None:
+def _nobody() -> None:
+    """Tell nobody."""
+
+
+async def run(
+    load: Load,
+    options: Options,
+    *,
+    stop: asyncio.Event,
+    reload: asyncio.Event,
+    ready: Callable[[], None] = _nobody,
+) -> None:
     """Run one role until `stop`; `reload` reads sources, destinations, routes and secrets again."""
     settings = load()
     _refuse_contradictions(settings, options.role)
@@ -61,10 +73,15 @@ async def run(load: Load, options: Options, *, stop: asyncio.Event, reload: asyn
         group = process.supervisor()
         group.start("reload", _reloader(process, load, reload))
         group.start("pulse", schedule.pulse_keeper(process.supervisors))
-        await listen(process, intake)
+        watchdog = Watchdog(process.supervisors, fail=process.fail)
+        group.start("watchdog", watchdog.run)
+        await listen(process, intake, watchdog)
+        ready()
         log.info("ready", role=options.role, pid=os.getpid())
         await stop.wait()
         log.info("stopping", role=options.role)
+        if intake is not None and process.failure is None:
+            await asyncio.sleep(settings.server.notice.total_seconds())
     if process.failure is not None:
         raise DependencyUnavailable(process.failure)
 
@@ -93,11 +110,15 @@ async def _open(settings: Settings, options: Options, stack: AsyncExitStack) -> 
     telemetry.announce(version=__version__, role=options.role)
     faultpoint.arm(environment().get(faultpoint.VARIABLE, ""), sandbox=settings.server.sandbox)
     await open_tracing(environment(), stack)
-    dsn = await open_store(settings, stack)
+    dsn, unseen = await open_store(settings, stack, role=options.role)
     topology = Topology(settings.broker.prefix)
     broker = await open_broker(settings, topology, stack)
-    opened = Process(settings, options, stack, topology, dsn, broker)
-    await partitions.ensure(await opened.open_pool("start", 1))
+    opened = Process(settings, options, stack, topology, dsn, broker, unseen=unseen)
+    first = await opened.open_pool("start", 1)
+    if unseen is None:
+        await partitions.ensure(first)
+    else:
+        opened.supervisor().start("schema", unseen.keeper(first, fail=opened.fail))
     return opened
 
 

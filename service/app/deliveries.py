@@ -53,7 +53,7 @@ class Deliveries:
         pump = Pump(made.rule, made.crm, pool=self.syncs, gate=gate, budget=budget)
         self.pumps[name] = pump
         group.start(f"find-{name}", pump.find)
-        group.start(f"call-{name}", pump.start)
+        group.start(f"call-{name}", pump.start, silent=lambda: pump.silent)
         group.start(f"record-{name}", pump.record)
         return Line(pump, gate)
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from service import telemetry
+from service.app.schema import Unseen
 from service.broker.base import Broker
 from service.broker.topology import Topology
 from service.ops.refresh import Adapters
@@ -60,7 +61,7 @@ class Process:
     options: Options
     stack: AsyncExitStack
     topology: Topology
-    dsn: str
+    dsn: str = field(repr=False)
     broker: Broker
     id: UUID = field(default_factory=new_id)
     supervisors: list[Supervisor] = field(default_factory=list)
@@ -70,6 +71,8 @@ class Process:
     adapters: Adapters | None = field(default=None, repr=False)
     """What destinations can be asked with, once a station has opened that."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    unseen: Unseen | None = None
+    """The database, where this process started without it."""
     failure: str | None = None
     """Why the process must end, should it not be able to keep its promises any more."""
     stop_by: float | None = None
@@ -91,8 +94,21 @@ class Process:
         self.failure = self.failure or why
         self.stop.set()
 
-    async def open_pool(self, name: str, size: int) -> Pool:
-        return await self.stack.enter_async_context(pool.opened(self.dsn, size=size, name=name))
+    async def open_pool(self, name: str, size: int, *, calm: bool = False) -> Pool:
+        """With `calm` for people who look, which must not slow down what is accepted meanwhile."""
+        opening = pool.opened(
+            self.dsn,
+            size=size,
+            name=name,
+            may_connect=self._may_connect(),
+            settings=pool.CALM if calm else {},
+        )
+        return await self.stack.enter_async_context(opening)
+
+    def _may_connect(self) -> Callable[[], bool] | None:
+        """What to ask before each connection while the database was not seen."""
+        unseen = self.unseen
+        return None if unseen is None or unseen.is_over else lambda: unseen.is_over
 
     def supervisor(self) -> Supervisor:
         """A group of tasks; groups stop one after the other, the newest first."""

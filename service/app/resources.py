@@ -1,5 +1,6 @@
 """The database and the broker of an installation: settings in, open resources out."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 
@@ -7,10 +8,12 @@ import structlog
 import tenacity
 
 from service import __version__, telemetry, tracing
+from service.app import schema
+from service.app.schema import Unseen
 from service.broker import memory, rabbitmq
 from service.broker.base import Broker
 from service.broker.topology import Topology
-from service.domain.errors import BrokerUnavailable, DependencyUnavailable
+from service.domain.errors import BrokerUnavailable, DependencyUnavailable, StoreUnavailable
 from service.settings import Settings
 from service.store import embedded, embedded_visit, migrate, partitions, pool
 from service.store.ids import new_id
@@ -18,16 +21,30 @@ from service.store.ids import new_id
 log = structlog.get_logger()
 
 
-async def open_store(settings: Settings, stack: AsyncExitStack) -> str:
-    """The DSN of a database at our schema; an outside one is waited for, ours is migrated."""
+async def open_store(
+    settings: Settings, stack: AsyncExitStack, *, role: str
+) -> tuple[str, Unseen | None]:
+    """The DSN of a database at our schema; an outside one is waited for, ours is migrated.
+
+    Where a gateway need not wait for it, what is to be found out yet comes with it.
+    """
     if settings.store.embedded:
         dsn = await stack.enter_async_context(embedded.running(settings.server.data_dir))
         await migrate.upgrade(dsn)
-        return dsn
+        return dsn, None
     assert settings.store.dsn is not None
     dsn = settings.store.dsn.reveal().decode()
-    await _patiently(lambda: migrate.require_head(dsn), waiting_for="PostgreSQL")
-    return dsn
+    folder, can_wait = settings.server.data_dir, schema.can_wait(settings, role)
+    try:
+        await migrate.require_head(dsn)
+    except StoreUnavailable as error:
+        if can_wait and await asyncio.to_thread(schema.is_remembered, folder):
+            log.warning("started_without_store", because=str(error))
+            return dsn, Unseen(dsn)
+        await _patiently(lambda: migrate.require_head(dsn), waiting_for="PostgreSQL")
+    if can_wait:
+        await asyncio.to_thread(schema.remember, folder)
+    return dsn, None
 
 
 async def find_store(settings: Settings, stack: AsyncExitStack) -> str:
@@ -82,14 +99,14 @@ async def open_broker(settings: Settings, topology: Topology, stack: AsyncExitSt
         telemetry.BROKER_STATE.set(1)
         return memory.Memory(topology)
     url = settings.broker.dsn.reveal().decode()
-    await _refuse_missing(url, topology)
+    await _make_sure(url, topology)
     return await stack.enter_async_context(rabbitmq.connect(url, topology))
 
 
-async def _refuse_missing(url: str, topology: Topology) -> None:
-    """A broker without our queues is an operator's matter; one that is away will come back."""
+async def _make_sure(url: str, topology: Topology) -> None:
+    """A broker that is empty gets its queues if this user may make them; one away comes back."""
     try:
-        await rabbitmq.verify(url, topology)
+        await rabbitmq.make_sure(url, topology)
     except BrokerUnavailable as error:
         log.warning("waiting", waiting_for="RabbitMQ", because=str(error))
 

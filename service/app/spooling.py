@@ -1,6 +1,7 @@
 """The spool of a gateway: settings in, a file of data_dir that no other process has out."""
 
 import asyncio
+import os
 import secrets
 import socket
 import time
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import structlog
 
-from service import telemetry
+from service import supervisor, telemetry
 from service.app.process import Process
 from service.domain.errors import StoreUnavailable
-from service.intake.spool.file import SpoolBroken, SpoolFile, SpoolTaken
+from service.intake.spool.file import SpoolBroken, SpoolFile, SpoolTaken, sync_directory
 from service.intake.spool.spool import Spool
 from service.settings import Server
 from service.store import spools
@@ -46,6 +47,7 @@ async def report(spool: Spool, pool: Pool, stop: asyncio.Event) -> None:
     """Tell the ledger what lies here, and take the line away when nothing is left behind."""
     said, since = None, 0.0
     while not stop.is_set():
+        supervisor.beat()
         now = _report(spool)
         telemetry.SPOOL_REQUESTS.set(now.entries)
         telemetry.SPOOL_BYTES.set(now.size)
@@ -53,9 +55,7 @@ async def report(spool: Spool, pool: Pool, stop: asyncio.Event) -> None:
             with suppress(StoreUnavailable):
                 await spools.report(pool, now)
                 said, since = now, time.monotonic()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY):
-                await stop.wait()
+        await supervisor.pause(stop, LOOK_EVERY)
     if not spool.total.entries:
         with suppress(StoreUnavailable):
             await spools.leave(pool, spool.id)
@@ -84,6 +84,19 @@ def _vault(server: Server, folder: Path) -> Vault:
         return Vault(server.ring)
     path = folder / "key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
+        _make_key(path)
     return Vault([path.read_bytes()])
+
+
+def _make_key(path: Path) -> None:
+    """Durable before anything is sealed with it; of several processes one wins."""
+    draft = path.with_suffix(f".{secrets.token_hex(8)}")
+    draft.touch(mode=0o600)
+    with draft.open("wb") as file:
+        file.write(secrets.token_bytes(32))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        path.hardlink_to(draft)
+    draft.unlink()
+    sync_directory(path.parent)

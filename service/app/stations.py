@@ -23,10 +23,14 @@ from service.intake.spool.drain import Drain
 from service.ops import dead_letters, inquiries, jobs, reconcile, refolds, replay, schedule
 from service.settings import Settings, Source
 from service.store import outbox
+from service.store.retention import COUNTING
+from service.supervisor import SILENT
 from service.worker.delivery.pump import hand_on
 from service.worker.fold import Fold
 from service.worker.rules import Rules
 
+LONG = 35.0
+"""Seconds a stride of a job may take: a look at a destination, or a statement over all orders."""
 WRITERS = 2
 """Group commits in turn: while one waits for the disk, the next one gathers."""
 
@@ -66,7 +70,7 @@ async def work(process: Process) -> None:
     process.adapters = delivering.adapters.present
     group.start("lookups", asking.run)
     looks = {"reconcile": reconcile.Reconciler(reading, process.adapters).look}
-    group.start("reconcile", jobs.Runner(reading, {}, looks=looks).run)
+    group.start("reconcile", jobs.Runner(reading, {}, looks=looks).run, silent=LONG)
     process.on_reload.append(apply)
     progress = await process.open_pool("progress", 1)
     consumer = Consumer(process.broker, process.topology, progress, fold.fold)
@@ -88,14 +92,14 @@ async def relay(process: Process) -> None:
     group.start("captures", schedule.capture_keeper(housekeeping))
     present = [process.settings]
     steps = {**dead_letters.STEPS, "refold": refolds.step(lambda: rules(present[0]))}
-    group.start("jobs", jobs.Runner(operators, steps).run)
+    group.start("jobs", jobs.Runner(operators, steps).run, silent=LONG)
     group.start("gauges", schedule.gauge_keeper(housekeeping, lambda: present[0]))
     going_by = [rules(process.settings)]
     old = await process.open_pool("retention", 1)
     keeper = schedule.retention_keeper(
         old, lambda: present[0], lambda: going_by[0], sealing=process.sealing
     )
-    group.start("retention", keeper)
+    group.start("retention", keeper, silent=COUNTING + SILENT)
     group.start("silence", schedule.silence_keeper(housekeeping, lambda: present[0]))
     group.start("in-turn", reconcile.keeper(housekeeping, lambda: present[0].destinations))
 
@@ -120,9 +124,7 @@ async def accept(process: Process) -> Intake:
     )
     tallies = Tallies()
     present = [process.settings]
-    sandbox = process.settings.server.sandbox
-    calls = outbound.opened(guarded=not sandbox)
-    servers = KeyServers(await process.stack.enter_async_context(calls), rehearsing=sandbox)
+    servers = await _key_servers(process)
     spool = await open_spool(process)
     intake = Intake(
         senders(process.settings),
@@ -160,8 +162,15 @@ async def accept(process: Process) -> Intake:
             lambda: intake.senders, lambda: rules(present[0]), sealing=process.sealing
         )
     }
-    group.start("replays", jobs.Runner(await process.open_pool("replays", 1), steps).run)
+    own = await process.open_pool("replays", 1)
+    group.start("replays", jobs.Runner(own, steps).run, silent=LONG)
     return intake
+
+
+async def _key_servers(process: Process) -> KeyServers:
+    sandbox = process.settings.server.sandbox
+    calls = outbound.opened(guarded=not sandbox)
+    return KeyServers(await process.stack.enter_async_context(calls), rehearsing=sandbox)
 
 
 def senders(settings: Settings) -> dict[str, Sender]:

@@ -17,6 +17,7 @@ from aio_pika.exceptions import (
 )
 from yarl import URL
 
+from service import supervisor
 from service.domain.errors import BrokerUnavailable, ConfigurationError
 
 HEARTBEAT = 10
@@ -37,6 +38,7 @@ async def answered(call: Awaitable[T], *, doing: str, within: float = ANSWER_TIM
     task = asyncio.ensure_future(call)
     try:
         await asyncio.wait({task}, timeout=within)
+        supervisor.step()
     finally:
         if not task.done():
             task.cancel()

@@ -1,4 +1,4 @@
-"""The topology in a running broker: `orderhook migrate` declares it, the roles only look at it."""
+"""The topology in a running broker: `orderhook migrate` declares it, roles what is missing."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -28,18 +28,37 @@ class Damaged(BrokerUnavailable):
 
 
 class Refused(ConfigurationError):
-    """The user may not declare; roles need not, `orderhook migrate` must."""
+    """The user may not declare: roles need not be able to, `orderhook migrate` must."""
 
 
 async def declare(url: str, topology: Topology, *, settle: float = SETTLE) -> tuple[str, ...]:
     """Make what is missing, wait until it can be trusted, return the names of the new queues."""
     async with opened(url, name="migrate") as connection:
         absent = [queue for queue in topology.queues if not await _exists(connection, queue)]
-        await _declare_all(connection, topology)
+        await declare_all(connection, topology)
         if absent:
             await asyncio.sleep(settle)
         await look(connection, topology, thorough=True)
     return tuple(queue.name for queue in absent)
+
+
+async def make_sure(url: str, topology: Topology, *, settle: float = SETTLE) -> None:
+    """Declare what is missing; raise ConfigurationError when it cannot be or is not as it should.
+
+    So a role starts on a broker that lost everything.
+    """
+    try:
+        await verify(url, topology)
+    except Missing as missing:
+        try:
+            made = await declare(url, topology, settle=settle)
+        except Refused:
+            raise missing from None
+        log.warning("broker_declared_anew", queues=made, reason=str(missing))
+
+
+class Missing(ConfigurationError):
+    """Something is not there, and was not made."""
 
 
 async def verify(url: str, topology: Topology) -> None:
@@ -48,7 +67,7 @@ async def verify(url: str, topology: Topology) -> None:
         try:
             await look(connection, topology, thorough=True)
         except Damaged as exc:
-            raise ConfigurationError(str(exc)) from exc
+            raise Missing(str(exc)) from exc
         for queue in topology.queues:
             await _compare(connection, queue)
 
@@ -111,15 +130,30 @@ async def _exists(connection: AbstractConnection, queue: Queue) -> bool:
         return True
 
 
-async def _declare_all(connection: AbstractConnection, topology: Topology) -> None:
+async def declare_all(connection: AbstractConnection, topology: Topology) -> None:
+    """Make what is missing; raises ConfigurationError when it may not, or is told to differ."""
     async with open_channel(connection) as channel:
         for exchange in topology.exchanges:
             made = channel.declare_exchange(exchange, ExchangeType.DIRECT, durable=True)
             await _agree(made, f"exchange {exchange}")
         for queue in topology.queues:
             await _declare_queue(channel, queue)
-            bound = (await channel.get_queue(queue.name, ensure=False)).bind(queue.exchange)
-            await _agree(bound, f"binding of {queue.name}")
+            await _bind(channel, queue)
+
+
+async def bind_all(connection: AbstractConnection, topology: Topology) -> None:
+    """Bind every queue again, which changes nothing where it is bound: nobody can ask.
+
+    It takes no permission but those of every role: to write to the queue, to read the exchange.
+    """
+    async with open_channel(connection) as channel:
+        for queue in topology.queues:
+            await _bind(channel, queue)
+
+
+async def _bind(channel: AbstractChannel, queue: Queue) -> None:
+    bound = (await channel.get_queue(queue.name, ensure=False)).bind(queue.exchange)
+    await _agree(bound, f"binding of {queue.name}")
 
 
 async def _compare(connection: AbstractConnection, queue: Queue) -> None:
@@ -150,6 +184,10 @@ async def _agree(call: Awaitable[object], what: str) -> None:
                 raise Refused(
                     f"RabbitMQ does not let this user declare the {what}: "
                     f"run `orderhook migrate` as a user with configure permission."
+                ) from exc
+            case ChannelNotFoundEntity():
+                raise Damaged(
+                    f"RabbitMQ lost what the {what} needs: run `orderhook migrate`."
                 ) from exc
             case _:
                 raise

@@ -13,6 +13,7 @@ from service import telemetry
 from service.broker.base import Depth
 from service.broker.connection import answered, opened
 from service.broker.declaration import SETTLE, Damaged, look
+from service.broker.mender import Mender
 from service.broker.topology import Topology
 from service.domain.errors import BrokerUnavailable
 
@@ -25,6 +26,7 @@ BREATH = 0.05
 """Between two looks, however many reasons come at once."""
 
 LOST = "The connection to RabbitMQ was lost."
+FRESH = "RabbitMQ has fresh queues: waiting until they can be trusted."
 
 LinkName = Literal["publish", "consume"]
 Tend = Callable[[AbstractConnection, Mapping[str, Depth]], Awaitable[None]]
@@ -44,13 +46,19 @@ class Blocked(BrokerUnavailable):
 
 
 class Link:
-    """`tend` is called after each good look; a BrokerUnavailable from it ends the connection."""
+    """`tend` is called after each good look; a BrokerUnavailable from it ends the connection.
 
-    def __init__(self, url: str, topology: Topology, *, name: LinkName, tend: Tend) -> None:
+    What a look finds missing is declared anew by the `mender`.
+    """
+
+    def __init__(
+        self, url: str, topology: Topology, *, name: LinkName, tend: Tend, mender: Mender
+    ) -> None:
         self._url = url
         self._topology = topology
         self._name = name
         self._tend = tend
+        self._mender = mender
         self.state = State.CONNECTING
         self.reason = "RabbitMQ is not connected yet."
         self._connection: AbstractConnection | None = None
@@ -80,9 +88,14 @@ class Link:
                 raise BrokerUnavailable(self.reason)
             await self._steady.wait()
 
-    def doubt(self, reason: str) -> None:
-        """Something went wrong here: refuse callers until a thorough look was good."""
+    def doubt(self, reason: str, *, missing: bool = False) -> None:
+        """Something went wrong here: refuse callers until a thorough look was good.
+
+        Where something was `missing`, what is found may be just made, by whomever.
+        """
         self._doubted = True
+        if missing:
+            self._distrust()
         if self.state is State.OPEN:
             self._move(State.SUSPECT, reason)
         self._wake.set()
@@ -133,11 +146,15 @@ class Link:
         try:
             await _expect_unblocked(connection)
             depths = await look(connection, self._topology, thorough=thorough)
-        except (Damaged, Blocked) as exc:
+            await self._mender.bind(connection)
+        except Blocked as exc:
             self._doubted |= thorough
-            if isinstance(exc, Damaged):
-                self._settled_at = asyncio.get_running_loop().time() + SETTLE
             self._move(State.SUSPECT, str(exc))
+        except Damaged as exc:
+            self._doubted = True
+            self._move(State.SUSPECT, str(exc))
+            self._move(State.SUSPECT, await self._mender.mend(connection, exc) or FRESH)
+            self._distrust()
         except BrokerUnavailable:
             self._doubted |= thorough
             raise
@@ -148,9 +165,7 @@ class Link:
         if self._connection is not connection or self._doubted:
             return
         if asyncio.get_running_loop().time() < self._settled_at:
-            self._move(
-                State.SUSPECT, "RabbitMQ has fresh queues: waiting until they can be trusted."
-            )
+            self._move(State.SUSPECT, FRESH)
             return
         self._pause = RECONNECT_FIRST
         self._move(State.OPEN, "")
@@ -159,6 +174,9 @@ class Link:
         except BrokerUnavailable:
             self._doubted = True
             raise
+
+    def _distrust(self) -> None:
+        self._settled_at = asyncio.get_running_loop().time() + SETTLE
 
     async def _rest(self) -> None:
         await asyncio.sleep(BREATH)

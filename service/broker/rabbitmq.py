@@ -6,20 +6,21 @@ from contextlib import asynccontextmanager
 
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
-from aio_pika.exceptions import DeliveryError, PublishError
+from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
 from aiormq import spec
 
 from service.broker import declaration
 from service.broker.base import Delivery, Depth, Subscription
 from service.broker.connection import answered, open_channel, read_url
-from service.broker.declaration import declare, verify
-from service.broker.link import Link, State
+from service.broker.declaration import declare, make_sure, verify
+from service.broker.link import FRESH, Link, State
+from service.broker.mender import Mender
 from service.broker.subscription import RabbitSubscription
 from service.broker.topology import Topology
 from service.domain.errors import BrokerUnavailable
 from service.store.ids import new_id
 
-__all__ = ["Rabbit", "connect", "declare", "verify"]
+__all__ = ["Rabbit", "connect", "declare", "make_sure", "verify"]
 
 PUBLISH_TIMEOUT = 10.0
 MAX_BODY = 256 * 1024
@@ -45,8 +46,9 @@ class Rabbit:
     def __init__(self, url: str, topology: Topology, *, publish_timeout: float) -> None:
         self._topology = topology
         self._publish_timeout = publish_timeout
-        self._publishing = Link(url, topology, name="publish", tend=_nothing)
-        self._consuming = Link(url, topology, name="consume", tend=self._tend)
+        mender = Mender(topology, mended=self._renew)
+        self._publishing = Link(url, topology, name="publish", tend=_nothing, mender=mender)
+        self._consuming = Link(url, topology, name="consume", tend=self._tend, mender=mender)
         self._outlets: dict[str, Outlet] = {}
         self._subscriptions: set[RabbitSubscription] = set()
 
@@ -110,14 +112,23 @@ class Rabbit:
     def _judge(self, failure: BrokerUnavailable, *, queue: str) -> BrokerUnavailable:
         """Say what the broker meant; anything but a plain refusal makes the connection suspect."""
         match failure.__cause__:
-            case PublishError():
+            case PublishError() | ChannelNotFoundEntity():
+                missing = True
                 verdict = f"RabbitMQ has no way to queue {queue}: run `orderhook migrate`."
             case DeliveryError():
                 return BrokerUnavailable(f"RabbitMQ refuses messages for {queue}: it is full.")
             case _:
+                missing = False
                 verdict = str(failure)
-        self._publishing.doubt(verdict)
+        self._publishing.doubt(verdict, missing=missing)
         return BrokerUnavailable(verdict)
+
+    def _renew(self) -> None:
+        """Start over with queues that were just made."""
+        for subscription in self._subscriptions:
+            subscription.doubt()
+        for link in (self._publishing, self._consuming):
+            link.doubt(FRESH, missing=True)
 
     async def _tend(self, connection: AbstractConnection, depths: Mapping[str, Depth]) -> None:
         for subscription in tuple(self._subscriptions):

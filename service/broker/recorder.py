@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from service import telemetry
+from service import supervisor, telemetry
 from service.broker import wire
 from service.broker.base import Broker, Delivery
 from service.broker.topology import Topology
@@ -61,6 +61,7 @@ class Recorder:
         )
         try:
             while not stop.is_set():
+                supervisor.beat()
                 if self._hand is None:
                     self._hand = await self._next(stop)
                 elif await self._record(self._hand):
@@ -74,6 +75,7 @@ class Recorder:
     async def watch(self, stop: asyncio.Event) -> None:
         """Say when messages wait: a recorder that works leaves none."""
         while not stop.is_set():
+            supervisor.beat()
             try:
                 found = (await self._broker.depth(self._queue)).messages
             except BrokerUnavailable as error:

@@ -37,13 +37,18 @@ class RabbitSubscription:
         self._consumer: tuple[AbstractQueue, str] | None = None
         self._attached_at = 0.0
         self._ended = False
+        self._doubted = False
         self._changing = asyncio.Lock()
 
     def alive(self, seen: Depth) -> bool:
         """Whether the broker still serves this consumer, as far as both sides know."""
-        attached = self._consumer is not None and self._channel is not None
+        attached = self._consumer is not None and not self._doubted
         young = asyncio.get_running_loop().time() < self._attached_at + GRACE
         return attached and not self._channel_closed() and (seen.consumers > 0 or young)
+
+    def doubt(self) -> None:
+        """Its queue was made anew: attach it again, whatever both sides know."""
+        self._doubted = True
 
     async def attach(self, connection: AbstractConnection) -> None:
         """Consume on a fresh channel; what the old one held comes again."""
@@ -72,6 +77,7 @@ class RabbitSubscription:
         receive = partial(self._receive, channel)
         tag = await answered(queue.consume(receive), doing=f"consuming from {self.queue}")
         self._consumer = (queue, tag)
+        self._doubted = False
         self._attached_at = asyncio.get_running_loop().time()
         log.info("broker_consumer_attached", queue=self.queue)
 

@@ -1,12 +1,19 @@
 """`orderhook check`: every problem of the configuration at once, each with its line and remedy."""
 
 import asyncio
+from collections.abc import Iterator
 
 import click
 
 from service import app
 from service.cli.context import Context
 from service.settings import Settings
+
+UNSEALED = (
+    "[server] has no keys, so requests are stored as they came, with the people and secrets in"
+    " them. Make a key with `openssl rand -base64 32` and name it there; `orderhook keys status`"
+    " tells what it seals."
+)
 
 
 @click.command(help="Read the configuration and report every problem, with its line and remedy.")
@@ -18,6 +25,14 @@ def check(context: Context) -> None:
         f"The configuration is good: {len(settings.sources)} sources, "
         f"{len(settings.destinations)} destinations, {len(settings.routes)} routes."
     )
+    for warning in _warnings(settings):
+        click.echo(f"Warning: {warning}", err=True)
+
+
+def _warnings(settings: Settings) -> Iterator[str]:
+    """What is allowed and seldom meant."""
+    if not settings.server.ring and not settings.server.sandbox:
+        yield UNSEALED
 
 
 async def _checked(context: Context) -> Settings:

@@ -20,6 +20,7 @@ from service.cli.context import (
     reading,
     wait_for,
 )
+from service.cli.jobs import tell_of_wait
 from service.domain.errors import ConfigurationError, NotFound
 from service.ops import dead_letters, jobs, lookups
 from service.ops.dead_letters import Order, Placed, Verb
@@ -157,6 +158,10 @@ def show(context: Context, *, letter_id: UUID, as_json: bool) -> None:
     console.print(f"[bold]{escape(about)}[/] at {escape(where)}: {body['reason']}")
     console.print(body["summary"], markup=False)
     console.print(body["remedy"], markup=False)
+    if body["resolved_at"]:
+        console.print(f"It was {body['resolution']} at {body['resolved_at']:%F %T} UTC.")
+    elif body["redriven"]:
+        console.print(f"It was driven again {body['redriven']} times before, and died again.")
     if body["event_id"]:
         console.print(f"`orderhook events show {body['event_id']}` shows what was received.")
     table = Table("at", "operation", "class", "status", "ms", "detail")
@@ -253,14 +258,20 @@ async def _letter(settings: Settings, letter_id: UUID) -> Body:
 async def _carry_out(settings: Settings, order: Order, how: Done, *, watch: bool) -> int:
     """Count, ask, do it here and now; what the workers make of it is watched, not done."""
     console = Console(stderr=how["as_json"])
+    two_people = settings.server.two_people
     async with reading(settings) as pool:
         counted = await dead_letters.place(pool, order, dry_run=True)
         if how["dry_run"] or not _agreed(console, order.verb, counted.body, how):
             _tell(counted, how, console)
             return 0
-        placed = await dead_letters.place(pool, order, dry_run=False, mine=True)
+        placed = await dead_letters.place(
+            pool, order, dry_run=False, mine=True, two_people=two_people
+        )
         assert placed.job is not None
         _tell(placed, how, console)
+        if placed.job.state == "awaiting_approval":
+            tell_of_wait(console, placed.job)
+            return 0
         bars = (TextColumn("  {task.description:<10}"), BarColumn(40), MofNCompleteColumn())
         with Progress(*bars, console=console) as progress:
             job = await _run(pool, placed.job, progress)
@@ -331,8 +342,8 @@ async def _watch(pool: Pool, job: Job, progress: Progress) -> tuple[int, int]:
 
 def _conclude(console: Console, job: Job, fates: tuple[int, int]) -> int:
     owed, again = fates
-    if job.state == "failed":
-        console.print(f"[red]{job.error}[/]")
+    if job.state in {"failed", "cancelled"}:
+        console.print(f"[red]{escape(job.error or '')}[/]")
         return EXIT_NEGATIVE
     if job.skipped:
         console.print(f"{job.skipped:,} were not open any more, or right already.")

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from service import app
 from service.cli.context import EXIT_NEGATIVE, Context, as_json, print_json, reading, wait_for
+from service.cli.jobs import tell_of_wait
 from service.cli.subjects import named, read_name, show_page
 from service.domain.errors import Misnamed, NotFound
 from service.domain.events import Alias
@@ -218,7 +219,14 @@ async def _refold(
     console = Console(stderr=as_json)
     async with reading(settings) as pool:
         hand = acting(pool, settings)
-        job, body = await refolds.place(hand, lifecycle, rate=rate, dry_run=dry_run, mine=True)
+        job, body = await refolds.place(
+            hand,
+            lifecycle,
+            rate=rate,
+            dry_run=dry_run,
+            mine=True,
+            two_people=settings.server.two_people,
+        )
         if as_json:
             print_json(body)
         if job is None:
@@ -227,8 +235,11 @@ async def _refold(
                 "folded by other rules, and the next event of each would do it as well."
             )
             return 0
+        if job.state == "awaiting_approval":
+            tell_of_wait(console, job)
+            return 0
         job = await _carry(hand, job, console)
-    if job.state == "failed":
+    if job.state in {"failed", "cancelled"}:
         console.print(f"The refold stopped: {job.error}", markup=False)
         return EXIT_NEGATIVE
     console.print(

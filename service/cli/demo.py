@@ -11,7 +11,7 @@ from rich.table import Table
 from service import app
 from service.cli import demo_burst
 from service.cli.context import EXIT_NEGATIVE, wait_for
-from service.cli.token import issue
+from service.cli.token import issue, link
 from service.domain.errors import OrderhookError
 from service.sandbox import driver, installation, story
 from service.sandbox.board import TITLES
@@ -25,6 +25,7 @@ STEP_SECONDS = 20.0
 READING_SECONDS = 0.8
 """Between two lines of the story, when somebody may be watching the board."""
 TOKEN_TTL = timedelta(hours=12)
+LINK_TTL = timedelta(hours=1)
 SHOWN = {"late": "{title} (superseded)", "waiting": "{title}, the scan waits"}
 """What a twist comes to, where it is more than nothing."""
 BEGIN = timedelta(hours=26)
@@ -71,7 +72,7 @@ async def _show(console: Console, installed: Installation, *, keep: bool) -> int
             console.print(installed.last_words(), markup=False, soft_wrap=True)
             raise
     if keep:
-        _invite(console, installed, token)
+        _invite(console, installed, token, _link(settings, urls))
         await asyncio.Event().wait()
     return 0 if agreed else EXIT_NEGATIVE
 
@@ -154,10 +155,17 @@ async def _superseded(plays: Driver) -> bool:
     return any(event["outcome"] == "superseded" for event in subject["history"])
 
 
-def _invite(console: Console, installed: Installation, token: str) -> None:
+def _link(settings: Settings, urls: Urls) -> str:
+    """Where a browser signs in to the console; its listener has any free port."""
+    server = settings.server.model_copy(update={"internal_url": urls.internal})
+    return link(server, settings.auth, role="admin", subject="demo", ttl=LINK_TTL)
+
+
+def _invite(console: Console, installed: Installation, token: str, link: str) -> None:
     console.print(
         "",
         f"Still running: the board is at [bold]{installed.crm}[/]; Ctrl-C ends it.",
+        f"The console, for one sign-in within an hour: {link}",
         f"  orderhook --config {installed.stage.configuration} ledger",
         f"  curl -H 'Authorization: Bearer {token}' {installed.internal}/api/v1/ledger",
         sep="\n",

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from service.cli.context import Context, as_json, print_json, reading, wait_for
+from service.cli.sources import print_settings
 from service.ops import destinations as systems
 from service.ops.lookups import Body
 from service.settings import Settings
@@ -59,6 +60,21 @@ def list_(context: Context, *, as_json: bool) -> None:
     console.print(table)
     for item in body["items"]:
         _explain(console, item)
+
+
+@destinations.command(help="How NAME is configured, and how it stands.")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def show(context: Context, *, name: str, as_json: bool) -> None:
+    body = wait_for(_show(context.load(), name))
+    if as_json:
+        print_json(body)
+        return
+    console = Console()
+    console.print(f"[{COLOURS[body['state']]}]{body['state']}[/] {escape(body['title'])}")
+    _explain(console, body)
+    print_settings(body)
 
 
 @destinations.command(help="Stop all calls to NAME; what is owed waits, and no attempt counts.")
@@ -129,6 +145,11 @@ def _actor() -> str:
 async def _list(settings: Settings) -> Body:
     async with reading(settings) as pool:
         return await systems.listed(pool, settings.destinations)
+
+
+async def _show(settings: Settings, name: str) -> Body:
+    async with reading(settings) as pool:
+        return await systems.destination(pool, settings.destinations, name)
 
 
 async def _pause(settings: Settings, name: str, reason: str) -> Body:

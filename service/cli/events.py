@@ -13,6 +13,7 @@ from rich.table import Table
 from service import app
 from service.cli.attempts import MOMENTS, utc
 from service.cli.context import EXIT_NEGATIVE, Context, as_json, print_json, reading, wait_for
+from service.cli.jobs import tell_of_wait
 from service.domain.errors import NotFound
 from service.domain.replay import WORDS
 from service.ops import jobs, lookups, replay
@@ -136,10 +137,19 @@ class _Replay:
             if ask:
                 click.confirm(f"Read {seen['matched']:,} requests again?", abort=True)
             job, body = await replay.start(
-                pool, self._senders, self._order, actor=_actor(), rate=self._rate, mine=True
+                pool,
+                self._senders,
+                self._order,
+                actor=_actor(),
+                rate=self._rate,
+                mine=True,
+                two_people=self._settings.server.two_people,
             )
             if self._as_json:
                 print_json(body)
+            if job.state == "awaiting_approval":
+                tell_of_wait(self._console, job)
+                return 0
             return self._conclude(await self._carry(pool, job))
 
     async def _carry(self, pool: Pool, job: Job) -> Job:
@@ -165,7 +175,7 @@ class _Replay:
         return job
 
     def _conclude(self, job: Job) -> int:
-        if job.state == "failed":
+        if job.state in {"failed", "cancelled"}:
             self._console.print(f"The replay stopped: {job.error}", markup=False)
             return EXIT_NEGATIVE
         self._console.print(

@@ -17,9 +17,6 @@ from service.settings.values import NAME
 from service.worker.crms.kind import Kind
 from service.worker.crms.registry import crms_by_name
 
-KEY = "server-key"
-"""The file of the key that seals access tokens."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reached:
@@ -59,24 +56,15 @@ class Reached:
 
     def made(self) -> Mapping[str, str]:
         """Secrets that are made up here, by the name of their file."""
-        made = {}
-        if self._is_signed:
-            made[self._file("secret")] = (
-                f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
-            )
-        if self.seals:
-            made[KEY] = base64.b64encode(secrets.token_bytes(32)).decode()
-        return made
+        if not self._is_signed:
+            return {}
+        value = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        return {self._file("secret"): value}
 
     def wanted(self) -> Sequence[str]:
         """Files for the secrets that come from the other side."""
         texts = re.findall(rf"file:{FOLDER}/([a-z0-9_-]+)", self.table())
         return [file for file in texts if file not in self.made()]
-
-    @property
-    def seals(self) -> bool:
-        """Whether its access tokens are kept in the database, so that a key must seal them."""
-        return "oauth" in self._given()
 
     def steps(self) -> str:
         """Say what a person does on the system's side, and here."""

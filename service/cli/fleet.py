@@ -23,8 +23,8 @@ from service.supervisor import Backoff, pause
 
 log = structlog.get_logger()
 
-STOP_WITHIN = 75.0
-"""Seconds the children get to stop by themselves; then they are killed."""
+STOP_WITHIN = 105.0
+"""Seconds the children get to stop by themselves, the longest notice included."""
 LOOK = 0.05
 
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from service import app
 from service.cli.context import Context, reading, wait_for
-from service.cli.first_destinations import KEY, Reached
+from service.cli.first_destinations import Reached
 from service.cli.first_sources import FOLDER, First
 from service.domain.errors import ConfigurationError, Conflict
 from service.intake.providers import registry
@@ -21,12 +21,15 @@ from service.settings.schema import as_toml
 from service.settings.secrets import References
 
 BASE = "http://127.0.0.1:8080"
+KEY = "server-key"
+"""The file of the key that seals what is kept."""
 
 TEMPLATE = """\
 # Orderhook. Every key: docs/configuration.md; mistakes: `orderhook check`.
 [server]
 public = "127.0.0.1:8080"       # senders reach this one, through your TLS proxy
 internal = "127.0.0.1:8081"     # health, metrics, API: keep it off the internet
+keys = ["file:{folder}/{key}"]  # seals requests and access tokens at rest; keep a copy elsewhere
 
 [store]
 url = "embedded"                # or "env:DATABASE_URL" for a PostgreSQL of your own
@@ -37,11 +40,6 @@ url = "embedded"                # or "env:AMQP_URL" for RabbitMQ; embedded needs
 [auth]
 jwt_secret = "file:{folder}/jwt"
 
-"""
-
-SEALED = """\
-[server]
-keys = ["file:{folder}/{key}"]   # seals access tokens in the database; keep a copy elsewhere
 """
 
 USUAL = """\
@@ -165,7 +163,8 @@ def begin(directory: Path, firsts: Sequence[First], reached: Sequence[Reached]) 
     """Write a configuration of these, or of the usual ones; say what each of them needs."""
     _distinct("--source", [each.name for each in firsts])
     _distinct("--destination", [each.name for each in reached])
-    parts = [_head(reached), _sources(firsts), _destinations(reached)]
+    head = TEMPLATE.format(folder=FOLDER, key=KEY)
+    parts = [head, _sources(firsts), _destinations(reached)]
     _lay(directory, "".join(parts), _secrets(firsts, reached))
     for line in (*_steps(firsts), *(each.steps() for each in reached), _then(directory)):
         click.echo(line)
@@ -174,13 +173,6 @@ def begin(directory: Path, firsts: Sequence[First], reached: Sequence[Reached]) 
 def _distinct(option: str, names: Sequence[str]) -> None:
     if twice := [name for name in names if names.count(name) > 1]:
         raise ConfigurationError(f"{option} names {twice[0]} twice: give each a name of its own.")
-
-
-def _head(reached: Sequence[Reached]) -> str:
-    head = TEMPLATE.format(folder=FOLDER)
-    if not any(each.seals for each in reached):
-        return head
-    return head.replace("[server]\n", SEALED.format(folder=FOLDER, key=KEY), 1)
 
 
 def _sources(firsts: Sequence[First]) -> str:
@@ -233,6 +225,7 @@ def _then(directory: Path) -> str:
 def fresh_secrets() -> dict[str, str]:
     """A secret for everything the template names."""
     return {
+        KEY: base64.b64encode(secrets.token_bytes(32)).decode(),
         "jwt": secrets.token_urlsafe(48),
         "shop": secrets.token_urlsafe(32),
         "stripe": f"whsec_{secrets.token_hex(24)}",

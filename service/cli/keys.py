@@ -28,7 +28,9 @@ def keys() -> None:
 @click.pass_obj
 def status(context: Context) -> int:
     settings = context.load()
-    found = wait_for(_held(settings, _vault(settings)))
+    found = wait_for(_held(settings))
+    if not found and not settings.server.ring:
+        raise Misnamed(NO_KEYS)
     console = Console(highlight=False)
     by = Counter(each.by for each in found)
     console.print(
@@ -68,7 +70,9 @@ def _vault(settings: Settings) -> Vault:
     return Vault(settings.server.ring)
 
 
-async def _held(settings: Settings, vault: Vault) -> list[Held]:
+async def _held(settings: Settings) -> list[Held]:
+    """What is sealed although there is no ring is what its lost keys sealed."""
+    vault = Vault(settings.server.ring) if settings.server.ring else None
     async with reading(settings) as pool:
         return await data_keys.held(pool, vault)
 

@@ -37,6 +37,12 @@ def show(body: Body, console: Console) -> None:
                 f"The spool of {spool['gateway']} is {spool['state']} and holds "
                 f"{spool['requests']} requests: the ledger is incomplete."
             )
+            if spool["state"] == "silent":
+                console.print(
+                    f"  Start a gateway with its data_dir; when that is gone for good: "
+                    f"`orderhook spools forget {spool['id']} --reason …`.",
+                    soft_wrap=True,
+                )
     console.print(
         "[green]balanced[/]" if body["balanced"] else "[red]not balanced[/]",
         f"at {body['at']}",

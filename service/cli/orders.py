@@ -11,11 +11,19 @@ from service import app
 from service.app.adapters import adapted
 from service.cli.context import Context, as_json, print_json, reading, wait_for
 from service.cli.decisions import DECISIONS, actor
-from service.cli.subjects import named, read_name, show_history, show_page, show_readings
+from service.cli.subjects import (
+    USUAL,
+    named,
+    read_name,
+    show_history,
+    show_page,
+    show_readings,
+    show_waiting,
+)
 from service.cli.syncs import held, push
 from service.domain.errors import ConfigurationError
 from service.domain.events import Alias, Subject
-from service.ops import dossiers, lookups
+from service.ops import board, dossiers, lookups, search
 from service.ops.decisions import unknown
 from service.ops.lookups import BadCursor, Body, Page
 from service.ops.refresh import Look, read
@@ -34,6 +42,7 @@ def orders() -> None: ...
 @click.option("--ref", help="Only those whose number begins so.")
 @click.option("--flag", help="Only those that look wrong so, as in shipped_unpaid; any for all.")
 @click.option("--alias", metavar="TYPE=VALUE", help="Those with this other name.")
+@click.option("--search", "search_", help="By any number or name: whole, else its beginning.")
 @click.option("--limit", type=click.IntRange(1, lookups.MOST_ITEMS), default=50, show_default=True)
 @click.option("--cursor", help="Go on after a page: the `next` of its JSON.")
 @as_json
@@ -46,6 +55,7 @@ def list_(
     ref: str | None,
     flag: str | None,
     alias: str | None,
+    search_: str | None,
     limit: int,
     cursor: str | None,
     as_json: bool,
@@ -54,12 +64,21 @@ def list_(
     if alias is not None and not (name and value):
         raise click.UsageError("--alias reads like tracking:cdek=1234.")
     wanted = SubjectFilter(lifecycle, status, ref, flag, Alias(name, value) if alias else None)
-    body = wait_for(_list(context.load(), wanted, Page(limit, cursor)))
+    if search_ is not None and (wanted != SubjectFilter() or cursor):
+        raise click.UsageError("--search goes alone: it looks everywhere.")
+    settings = context.load()
+    looking = _find(settings, search_) if search_ else _list(settings, wanted, Page(limit, cursor))
+    body = wait_for(looking)
     if as_json:
         print_json(body)
         return
+    Console().print(_table(body["items"]))
+    show_waiting(Console(), body)
+
+
+def _table(items: list[Body]) -> Table:
     table = Table("order", "status", "version", "changed", "looks wrong")
-    for item in body["items"]:
+    for item in items:
         table.add_row(
             escape(item["subject"]),
             f"merged into {item['merged_into']}" if item["merged_into"] else item["status"],
@@ -67,7 +86,29 @@ def list_(
             f"{item['updated_at']:%F %T}",
             ", ".join(each["flag"] for each in item["flags"]),
         )
+    return table
+
+
+@orders.command("board", help="How many orders stand at each status, and which look wrong.")
+@click.option("--lifecycle", default=USUAL, show_default=True)
+@as_json
+@click.pass_obj
+def board_(context: Context, *, lifecycle: str, as_json: bool) -> None:
+    body = wait_for(_board(context.load(), lifecycle))
+    if as_json:
+        print_json(body)
+        return
+    table = Table("status", "orders", "the newest")
+    for each in body["statuses"]:
+        newest = ", ".join(item["subject"] for item in each["newest"])
+        table.add_row(each["status"], _counted(each), escape(newest))
+    for each in body["flags"]:
+        table.add_row(f"flagged {each['flag']}", _counted(each), escape(each["sentence"]))
     Console().print(table)
+
+
+def _counted(each: Body) -> str:
+    return f"{each['count']:,}{' or more' if each['more'] else ''}"
 
 
 @orders.command(help="Where one order stands, in every lane and at every destination.")
@@ -131,6 +172,16 @@ async def _list(settings: Settings, wanted: SubjectFilter, page: Page) -> Body:
             return await lookups.subjects(store, wanted, page, lifecycles=known)
         except BadCursor:
             raise ConfigurationError("--cursor is not the `next` of a page of this list.") from None
+
+
+async def _find(settings: Settings, text: str) -> Body:
+    async with reading(settings) as store:
+        return await search.find(store, text, lifecycles=app.rules(settings).lifecycles)
+
+
+async def _board(settings: Settings, lifecycle: str) -> Body:
+    async with reading(settings) as store:
+        return await board.read(store, lifecycle, lifecycles=app.rules(settings).lifecycles)
 
 
 async def _refreshed(settings: Settings, name: Subject, *, repair: bool) -> Body:

@@ -71,7 +71,7 @@ def reconcile(
     else:
         _tell(Console(), jobs.body(job), dry_run=dry_run)
     drifted = bool(job.counts and job.counts["drifted"])
-    return EXIT_NEGATIVE if job.state == "failed" or (dry_run and drifted) else 0
+    return EXIT_NEGATIVE if job.state in {"failed", "cancelled"} or (dry_run and drifted) else 0
 
 
 async def _reconcile(settings: Settings, wish: Wish, console: Console) -> Job:

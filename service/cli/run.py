@@ -9,8 +9,9 @@ from typing import Literal, TypedDict, Unpack
 import click
 
 from service import app
-from service.cli import fleet
+from service.cli import cores, fleet
 from service.cli.context import Context, wait_for
+from service.cli.guard import Guard
 from service.settings import Address
 from service.settings.values import parse_address
 
@@ -67,22 +68,36 @@ def run(context: Context, *, role: app.Role, processes: int, **options: Unpack[L
     chosen = app.Options(role, **options)
     if processes > 1 and role not in ("gateway", "worker"):
         raise click.UsageError("--processes is for gateways and workers: one relay is enough.")
+    cores.off()
+    if processes == 1:
+        with Guard() as guard:
+            wait_for(_run(context, chosen, guard))
+        return 0
     try:
-        wait_for(_run(context, chosen, processes=processes))
+        wait_for(_run_fleet(context, chosen, processes))
     except fleet.ChildFailed as error:
         return error.code
     return 0
 
 
-async def _run(context: Context, options: app.Options, *, processes: int) -> None:
+async def _run(context: Context, options: app.Options, guard: Guard) -> None:
+    stop, reload = _signals()
+    with guard.pulse():
+        await app.run(context.load, options, stop=stop, reload=reload, ready=guard.arm)
+
+
+async def _run_fleet(context: Context, options: app.Options, size: int) -> None:
+    stop, reload = _signals()
+    config = ["--config", str(context.config)] if context.config else []
+    base = [sys.executable, "-m", "service", *config]
+    await fleet.run(base, context.load(), options, size=size, stop=stop, reload=reload)
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """What is set by SIGTERM or SIGINT, and by SIGHUP."""
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
-    if processes == 1:
-        await app.run(context.load, options, stop=stop, reload=reload)
-        return
-    config = ["--config", str(context.config)] if context.config else []
-    base = [sys.executable, "-m", "service", *config]
-    await fleet.run(base, context.load(), options, size=processes, stop=stop, reload=reload)
+    return stop, reload

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import click
+import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -13,6 +14,7 @@ from service.domain.refusals import clock
 from service.domain.rhythm import spelled
 from service.ops import sources as senders
 from service.ops.lookups import Body
+from service.ops.sources import Configured
 from service.settings import Settings
 
 
@@ -45,6 +47,34 @@ def list_(context: Context, *, as_json: bool) -> None:
             _moment(item["refused_at"]),
         )
     Console().print(table)
+
+
+@sources.command(help="How NAME is configured, and what to do on its sender's side.")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def show(context: Context, *, name: str, as_json: bool) -> None:
+    body = wait_for(_show(context.load(), name))
+    if as_json:
+        print_json(body)
+        return
+    click.echo(f"{body['title']} posts to {body['url'] or body['path']}")
+    if body["token_at"]:
+        click.echo(f"[token] is the secret at {body['token_at']}")
+    click.echo(f"Proves itself by: {body['scheme']}\nThe same event:   {body['identity']}\n")
+    print_settings(body)
+    for number, step in enumerate(body["setup"], start=1):
+        click.echo(f"{number}. {step}")
+
+
+def print_settings(body: Body) -> None:
+    """What the file says, and below it what is usual."""
+    for title, chosen in (("Configured:", True), ("Usual values:", False)):
+        click.echo(title)
+        for key, value in body["configuration"].items():
+            if (key in body["given"]) == chosen:
+                click.echo(f"  {key} = {orjson.dumps(value).decode()}")
+        click.echo()
 
 
 @sources.command(help="Why the last webhooks of a source were refused, and what to do about it.")
@@ -152,6 +182,14 @@ def _moment(at: datetime | None) -> str:
 async def _list(settings: Settings) -> Body:
     async with reading(settings) as pool:
         return await senders.sources(pool, settings.sources, public_url=settings.server.public_url)
+
+
+async def _show(settings: Settings, name: str) -> Body:
+    configured = Configured(
+        senders=lambda: app.senders(settings), public_url=settings.server.public_url
+    )
+    async with reading(settings) as pool:
+        return await senders.source(pool, configured, name)
 
 
 async def _refused(settings: Settings, name: str) -> Body:

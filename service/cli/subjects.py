@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from service import app
+from service.domain.drift import short
 from service.domain.events import Subject
 from service.ops.lookups import Body
 from service.settings import Settings
@@ -47,6 +48,7 @@ def show_page(console: Console, body: Body) -> None:
     _print = _printer(console)
     if body["merged_into"]:
         _print(f"  The number you asked for was merged into {body['merged_into']}.")
+    _print_stuck(_print, body["stuck"])
     for flag in body["flags"]:
         _print(f"  {flag['flag']}: {flag['sentence']}")
     for lane, status in body["lanes"].items():
@@ -68,6 +70,12 @@ def show_page(console: Console, body: Body) -> None:
     _print_held(_print, body["syncs"])
 
 
+def _print_stuck(print_: Callable[[str], None], found: list[Body]) -> None:
+    for each in found:
+        print_(f"  {'decided' if each['decided'] else 'stuck'}: {each['sentence']}")
+        print_(f"    {each['remedy']}")
+
+
 def _print_held(print_: Callable[[str], None], syncs: list[Body]) -> None:
     for sync in syncs:
         if sync["difference"]:
@@ -75,6 +83,17 @@ def _print_held(print_: Callable[[str], None], syncs: list[Body]) -> None:
                 f"  {sync['destination']} (held for {sync['held_for']}): "
                 f"{differences(sync['difference'])}"
             )
+
+
+def show_waiting(console: Console, body: Body) -> None:
+    """Events that wait for the name that was searched."""
+    _print = _printer(console)
+    for each in body.get("waiting", ()):
+        alias = each["alias"]
+        _print(
+            f"  the event {each['event_id']} of {each['source']} waits for "
+            f"{alias['type']}={alias['value']} to be linked"
+        )
 
 
 def show_readings(console: Console, body: Body) -> None:
@@ -97,7 +116,7 @@ def differences(fields: list[Body]) -> str:
 
 
 def _value(text: str | None) -> str:
-    return text or "empty"
+    return short(text)
 
 
 def _changed(item: Body) -> str:
@@ -143,9 +162,13 @@ def _doubt(alias: Body) -> str:
 def _says(step: Body) -> str:
     parcel = f" [{step['parcel']}]" if step["parcel"] else ""
     what = f"{step['lane']}.{step['status']}{parcel}" if step["lane"] else "attributes"
-    if step["kind"] == "event":
-        return what
-    return f"{step['kind']} {what}" if step["lane"] else str(step["kind"])
+    match step["kind"]:
+        case "event":
+            return what
+        case "base":
+            return f"what {step['events']:,} purged events folded to"
+        case kind:
+            return f"{kind} {what}" if step["lane"] else str(kind)
 
 
 def _syncs(body: Body) -> Table:

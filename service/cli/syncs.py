@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from service import app
 from service.cli.context import Context, as_json, print_json, reading, wait_for
 from service.cli.decisions import acting, because
 from service.cli.subjects import differences, named, read_name, show_page
@@ -92,7 +93,13 @@ async def _held(
 ) -> Body:
     async with reading(settings) as pool:
         try:
-            return await syncs.held(pool, page, destination=destination, held_for=held_for)
+            return await syncs.held(
+                pool,
+                page,
+                destination=destination,
+                held_for=held_for,
+                mask=app.rules(settings).mask,
+            )
         except BadCursor:
             raise ConfigurationError("--cursor is not the `next` of a page of this list.") from None
 

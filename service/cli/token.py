@@ -1,6 +1,8 @@
-"""`orderhook token`: an API token for a person or a program."""
+"""`orderhook token`: an API token for a program, or a link to the console for a person."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import click
 import jwt
@@ -8,9 +10,14 @@ import jwt
 from service import app
 from service.cli.context import Context
 from service.domain.errors import ConfigurationError
-from service.settings import Auth
+from service.settings import Auth, Server
 from service.settings.values import parse_duration
+from service.store.ids import new_id
 from service.web.auth import Role
+from service.web.console.sign_in import PAGE, audience
+
+USUAL, USUAL_LINK = timedelta(hours=1), timedelta(minutes=10)
+LONGEST_LINK = timedelta(hours=1)
 
 
 class Length(click.ParamType[timedelta]):
@@ -29,16 +36,38 @@ class Length(click.ParamType[timedelta]):
             self.fail("write a whole number and a unit (s, m, h, d), as in 1h", param, ctx)
 
 
-@click.command(help="Print a bearer token for the internal API.")
+@click.command(help="Print a bearer token for the internal API, or a link that signs in once.")
 @click.option("--role", type=click.Choice([role.name.lower() for role in Role]), required=True)
 @click.option("--subject", required=True, help="Who uses it; shown in the audit trail.")
-@click.option("--ttl", type=Length(), default="1h", show_default=True, help="How long it is good.")
+@click.option("--ttl", type=Length(), help="How long it is good; 1h for a token, 10m for a link.")
+@click.option("--console", is_flag=True, help="A link to the console, good for one sign-in.")
 @click.pass_obj
-def token(context: Context, *, role: str, subject: str, ttl: timedelta) -> None:
-    click.echo(issue(context.load().auth, role=role, subject=subject, ttl=ttl))
+def token(
+    context: Context, *, role: str, subject: str, ttl: timedelta | None, console: bool
+) -> None:
+    settings = context.load()
+    if not console:
+        click.echo(issue(settings.auth, role=role, subject=subject, ttl=ttl or USUAL))
+        return
+    if ttl is not None and ttl > LONGEST_LINK:
+        raise click.UsageError("A link to the console is good for 1h at most.")
+    click.echo(
+        link(settings.server, settings.auth, role=role, subject=subject, ttl=ttl or USUAL_LINK)
+    )
 
 
-def issue(auth: Auth, *, role: str, subject: str, ttl: timedelta) -> str:
+def link(server: Server, auth: Auth, *, role: str, subject: str, ttl: timedelta) -> str:
+    """Where a browser signs in to the console, once."""
+    once = auth.model_copy(update={"audience": audience(auth)})
+    more = {"jti": str(new_id())}
+    token = issue(once, role=role, subject=subject, ttl=ttl, more=more)
+    base = (server.internal_url or f"http://{server.internal}").rstrip("/")
+    return f"{base}{PAGE}?{urlencode({'token': token})}"
+
+
+def issue(
+    auth: Auth, *, role: str, subject: str, ttl: timedelta, more: Mapping[str, str] | None = None
+) -> str:
     """A token as the internal API takes it."""
     if auth.jwt_secret is None:
         raise ConfigurationError(
@@ -52,5 +81,6 @@ def issue(auth: Auth, *, role: str, subject: str, ttl: timedelta) -> str:
         "role": role,
         "iat": now,
         "exp": now + ttl,
+        **(more or {}),
     }
     return jwt.encode(claims, auth.jwt_secret.reveal(), algorithm=auth.algorithm)

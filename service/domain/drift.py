@@ -3,7 +3,7 @@
 All as text: a CRM may write `12.50` as `12.5` or `True` as `1`, and shows the same all the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TypedDict
@@ -59,13 +59,10 @@ def compare(
     return Drift(differences, persons)
 
 
-def spoken(differences: Mapping[str, Difference]) -> str:
-    """At most three fields, for people."""
-    said = [
-        f"{name}: ours {short(each['ours'])}, theirs {short(each['theirs'])}"
-        for name, each in sorted(differences.items())
-    ]
-    return "; ".join(said[:3]) + ("; …" if len(said) > 3 else "")
+def spoken(differences: Iterable[str]) -> str:
+    """At most three fields by their names: a sentence is kept, and values may tell of people."""
+    names = sorted(differences)
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def short(text: str | None) -> str:

@@ -5,8 +5,8 @@ Only what is shown is masked; what is stored stays whole, so that it can be read
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import parse_qsl, urlencode
 
@@ -34,6 +34,8 @@ class Mask:
 
     names: frozenset[str]
     paths: tuple[tuple[str, ...], ...]
+    carriers: frozenset[str] = frozenset()
+    """Fields of destinations that hidden attributes are written to."""
 
     @classmethod
     def of(cls, fields: Sequence[str]) -> Self:
@@ -48,6 +50,17 @@ class Mask:
             name: HIDDEN if self._hides(("attributes", _word(name))) else value
             for name, value in said.items()
         }
+
+    def field(self, name: str, value: str | None) -> str | None:
+        """What stands in a field of a destination."""
+        hidden = name in self.carriers or self._hides(("attributes", _word(name)))
+        return HIDDEN if value and hidden else value
+
+    def carried(self, tables: Iterable[Mapping[str, str]]) -> Self:
+        """The same, knowing where attributes go: ours by theirs."""
+        pairs = ((ours, theirs) for table in tables for ours, theirs in table.items())
+        hidden = {theirs for ours, theirs in pairs if self._hides(("attributes", _word(ours)))}
+        return replace(self, carriers=self.carriers | hidden)
 
     def query(self, text: str) -> str:
         pairs = parse_qsl(text, keep_blank_values=True)

@@ -18,10 +18,10 @@ class RawRequest:
     method: str
     path: str
     """As on the wire, with the query string cut off."""
-    query: str
-    headers: Sequence[tuple[str, str]]
+    query: str = field(repr=False)
+    headers: Sequence[tuple[str, str]] = field(repr=False)
     """In wire order, names in lower case, values undecoded (latin-1 / surrogate-escaped)."""
-    body: bytes
+    body: bytes = field(repr=False)
     received_at: datetime
     peer: str = ""
     tail: str = ""
@@ -61,9 +61,9 @@ class Inquiry:
     path: str
     """Below the source's `api` address; `{token}` stands for the source's `token`."""
     query: str = ""
-    authorization: str = "Bearer {token}"
+    authorization: str = field(default="Bearer {token}", repr=False)
     """The header Authorization; `{token64}` is the token in base64. Empty: none is sent."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +209,8 @@ class Provider(Protocol):
 class SignedRequest:
     """What a simulated sender posts."""
 
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     tail: str = ""
     """What follows the source's name in the path."""
     query: str = ""

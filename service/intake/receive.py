@@ -179,6 +179,12 @@ class Intake:
             telemetry.SPOOLED.labels(arrival.source).inc()
             return Receipt(len(arrival.events), 0)
 
+    @property
+    def can_spool(self) -> bool:
+        """Whether a request may be answered well though PostgreSQL is away."""
+        some = any(sender.source.durability == "auto" for sender in self.senders.values())
+        return some and self.spool is not None and self.spool.has_room
+
     async def bring(self, source: str, request: RawRequest) -> Brought:
         """Store a request out of the spool under the name it was answered with."""
         sender = self.senders.get(source)

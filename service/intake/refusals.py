@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import structlog
 
+from service import supervisor
 from service.domain.errors import DataRejected, StoreUnavailable
 from service.domain.keys import clean_text
 from service.intake.provider import Forged, RawRequest
@@ -80,6 +81,7 @@ def keeper(pool: Pool, recorder: Refusals) -> Callable[[asyncio.Event], Awaitabl
 
     async def run(stop: asyncio.Event) -> None:
         while True:
+            supervisor.beat()
             ending = stop.is_set()
             await _flush(pool, recorder)
             if ending:

@@ -1,11 +1,16 @@
 """What operators did: a page of it out, or whether the record of it was tampered with."""
 
+import math
+import time
 from dataclasses import dataclass
 
 from service.ops.lookups import BadCursor, Body, Page, decode_cursor, encode_cursor
 from service.store import audit
 from service.store.audit import Filter, Row
 from service.store.pool import Connection, Pool, transaction
+
+WITHIN = 5.0
+"""Seconds a look at the chain may take that somebody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +20,8 @@ class Verdict:
     number: int
     hash: str
     broken: str | None = None
+    complete: bool = True
+    """Whether the whole of it was looked at: with little time, only its beginning may be."""
 
     @property
     def head(self) -> str:
@@ -34,18 +41,42 @@ async def actions(pool: Pool, wanted: Filter, page: Page) -> Body:
     }
 
 
-async def verify(pool: Pool, *, head: str | None = None) -> Verdict:
+async def head(pool: Pool) -> str | None:
+    """The last link, as it is written down; None while nobody did anything."""
+    found = await audit.head(pool)
+    return f"{found[0]}:{found[1].hex()}" if found else None
+
+
+async def verify(pool: Pool, *, head: str | None = None, within: float | None = None) -> Verdict:
     """Make every link again; `head` is one that was written down before, and must still be there.
 
     Without such a one, a chain that was made anew as a whole cannot be told from the true one.
+    With `within` no more than about so many seconds are taken.
     """
+    until = time.monotonic() + within if within is not None else math.inf
     async with transaction(pool, isolation="repeatable_read", readonly=True) as tx:
-        return await _verify(tx, head)
+        if within is not None:
+            await audit.bound(tx, int(1000 * within))
+        return await _verify(tx, head, until=until)
 
 
-async def _verify(tx: Connection, head: str | None) -> Verdict:
+async def checked(pool: Pool, *, head: str | None = None) -> Body:
+    """Answer what GET /audit/verification answers."""
+    found = await verify(pool, head=head, within=WITHIN)
+    return {
+        "whole": found.complete and found.broken is None,
+        "complete": found.complete,
+        "broken": found.broken,
+        "links": found.number,
+        "head": found.head if found.number else None,
+    }
+
+
+async def _verify(tx: Connection, head: str | None, *, until: float = math.inf) -> Verdict:
     number, last, seen = 0, "", head is None
     async for link in audit.links(tx):
+        if time.monotonic() > until:
+            return Verdict(number, last, complete=False)
         now = Verdict(link.number, link.hash.hex())
         if link.number != number + 1:
             return Verdict(number, last, f"After link {number} comes {link.number}: some are gone.")

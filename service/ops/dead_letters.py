@@ -1,6 +1,6 @@
 """Dead letters for people: shown with reason and remedy, and driven again or discarded by jobs."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,10 +11,11 @@ from service.domain.errors import NotFound
 from service.domain.events import Alias, Subject
 from service.domain.remedies import explain
 from service.domain.verdict import Reason
+from service.ops.approvals import FEW
 from service.ops.jobs import USUAL_RATE, Step, Stride
 from service.ops.lookups import BadCursor, Body, Page, decode_cursor, encode_cursor
 from service.store import actions, dead_letters, jobs
-from service.store.dead_letters import KINDS, Kind, Row, Selection
+from service.store.dead_letters import KINDS, Kind, Resolution, Row, Selection
 from service.store.ids import new_id
 from service.store.jobs import Job
 from service.store.pool import Connection, Pool, transaction
@@ -36,6 +37,11 @@ class Order:
     because: str | None = None
     """Why they are discarded, in the operator's words."""
 
+    @property
+    def bulk(self) -> bool:
+        """Whether nobody can have looked at each of the letters."""
+        return self.selection.ids is None or len(self.selection.ids) > FEW
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -55,42 +61,47 @@ async def queues(pool: Pool) -> Body:
     return {"items": [_queue(*name, causes) for name, causes in by_queue.items()], "next": None}
 
 
-async def letters(pool: Pool, wanted: Selection, page: Page) -> Body:
+async def letters(
+    pool: Pool, wanted: Selection, page: Page, *, closed: Resolution | None = None
+) -> Body:
     """Answer what GET /dead-letters answers."""
     before = _place(page.cursor) if page.cursor else None
     async with transaction(pool, isolation="repeatable_read", readonly=True) as tx:
-        rows = await dead_letters.letters(tx, wanted, before=before, limit=page.limit + 1)
+        rows = await dead_letters.letters(
+            tx, wanted, before=before, limit=page.limit + 1, closed=closed
+        )
         shown = rows[: page.limit]
-        attempts = await dead_letters.attempts(tx, [row["id"] for row in shown])
+        told = await _bodies(tx, shown)
     more = len(rows) > page.limit
     return {
-        "items": [_letter(row, attempts[row["id"]]) for row in shown],
+        "items": told,
         "next": encode_cursor([str(shown[-1]["id"])]) if more else None,
     }
 
 
 async def letter(pool: Pool, letter_id: UUID) -> Body:
-    """One open letter; NotFound says what became of one that was closed."""
+    """One letter, open or closed."""
     async with transaction(pool, isolation="repeatable_read", readonly=True) as tx:
         row = await dead_letters.letter(tx, letter_id)
         if row is None:
             raise NotFound("No dead letter has this id; take it from a list.")
-        if row["resolved_at"] is not None:
-            raise NotFound(
-                f"This letter was {row['resolution']} at {row['resolved_at']:%F %T} UTC."
-            )
-        return _letter(row, (await dead_letters.attempts(tx, [letter_id]))[letter_id])
+        [told] = await _bodies(tx, [row])
+        return told
 
 
-async def place(pool: Pool, order: Order, *, dry_run: bool, mine: bool = False) -> Placed:
+async def place(
+    pool: Pool, order: Order, *, dry_run: bool, mine: bool = False, two_people: bool = False
+) -> Placed:
     """Count what an order is about, and unless it is a dry run, make it a job.
 
-    With `mine` the caller runs the job; else it waits for a process that runs jobs.
+    With `mine` the caller runs the job; else it waits for a process that runs jobs. With
+    `two_people` bulk work waits until another person approves it.
     """
+    awaits = two_people and order.bulk
     async with transaction(pool) as tx:
         await _expect_known(tx, order.selection.ids or ())
         matched, already_right = await dead_letters.count(tx, order.selection)
-        job = None if dry_run else await _make(tx, order, matched=matched, mine=mine)
+        job = None if dry_run else await _make(tx, order, matched=matched, mine=mine, awaits=awaits)
     body = {
         "job": str(job.id) if job else None,
         "matched": matched,
@@ -152,7 +163,7 @@ async def _stride(
     return Stride(None, done=0, over=not left)
 
 
-async def _make(tx: Connection, order: Order, *, matched: int, mine: bool) -> Job:
+async def _make(tx: Connection, order: Order, *, matched: int, mine: bool, awaits: bool) -> Job:
     chosen = {name: value for name, value in asdict(order.selection).items() if value is not None}
     if order.selection.ids is not None:
         chosen["ids"] = [str(letter_id) for letter_id in order.selection.ids]
@@ -170,6 +181,7 @@ async def _make(tx: Connection, order: Order, *, matched: int, mine: bool) -> Jo
         rate=order.rate,
         matched=matched,
         mine=mine,
+        awaits=awaits,
     )
     await actions.record(
         tx,
@@ -233,22 +245,35 @@ def _cause(row: Row) -> Body:
         "count": row["count"],
         "oldest": row["oldest"],
         "newest": row["newest"],
+        "sample": {"id": str(row["sample_id"]), "summary": row["sample"]},
     }
 
 
-def _letter(row: Row, attempts: Iterable[Row]) -> Body:
+async def _bodies(tx: Connection, rows: Sequence[Row]) -> list[Body]:
+    ids = [row["id"] for row in rows]
+    attempts, redriven = await dead_letters.attempts(tx, ids), await dead_letters.redriven(tx, ids)
+    return [_letter(row, attempts[row["id"]], redriven=redriven.get(row["id"], 0)) for row in rows]
+
+
+def _letter(row: Row, attempts: Iterable[Row], *, redriven: int) -> Body:
     named = row["ref"] is not None
     return {
         "id": str(row["id"]),
         "kind": row["kind"],
         "event_id": str(row["event_id"]) if row["event_id"] else None,
         "subject": str(Subject(row["lifecycle"], row["scope"], row["ref"])) if named else None,
+        "lifecycle": row["lifecycle"],
+        "scope": row["scope"],
+        "ref": row["ref"],
         "destination": row["destination"],
         "reason": row["reason"],
         "summary": row["summary"],
         "remedy": _remedy(row),
         "first_at": row["first_at"],
         "last_at": row["last_at"],
+        "redriven": redriven,
+        "resolution": row["resolution"],
+        "resolved_at": row["resolved_at"],
         "attempts": [_attempt(attempt) for attempt in attempts],
     }
 

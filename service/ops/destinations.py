@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from service.domain import budget
 from service.domain.errors import NotFound
+from service.ops import in_force
 from service.ops.ledger import SYNC_BUCKETS
 from service.ops.lookups import Body
 from service.settings import Destination
 from service.store import actions, budgets, destinations
 from service.store.destinations import Row
 from service.store.pool import Pool, transaction
+from service.worker.crms import registry as crms
 
 REMEDIES = {
     "operator": "When it may be called again, `orderhook destinations resume {name} --reason …`.",
@@ -36,7 +38,13 @@ USUAL: Row = {"breaker": "closed", **dict.fromkeys(UNUSUAL)}
 
 async def listed(pool: Pool, configured: Mapping[str, Destination]) -> Body:
     """Answer what GET /destinations answers; one that is owed but configured no more is shown."""
-    counts = await destinations.owed(pool)
+    return await told(pool, configured, await destinations.owed(pool))
+
+
+async def told(
+    pool: Pool, configured: Mapping[str, Destination], counts: Mapping[str, Row]
+) -> Body:
+    """The same of what was counted before: counting takes its time, how they stand does not."""
     names = list(dict.fromkeys([*configured, *counts]))
     states = await destinations.states(pool)
     spent = await budgets.of(pool, names)
@@ -52,6 +60,26 @@ async def listed(pool: Pool, configured: Mapping[str, Destination]) -> Body:
             for name in names
         ],
         "next": None,
+    }
+
+
+async def destination(pool: Pool, configured: Mapping[str, Destination], name: str) -> Body:
+    """Answer what GET /destinations/{name} answers: how it is set up, and how it stands."""
+    _find(configured, name)
+    found = configured[name]
+    kind = crms.crms_by_name()[found.crm]
+    states = await destinations.states(pool)
+    return {
+        "crm": found.crm,
+        "title": kind.title,
+        **_standing(name, states.get(name, USUAL)),
+        "name": name,
+        "budgets": [_budget(row) for row in await budgets.of(pool, [name])],
+        "configuration": in_force.configuration(found),
+        "given": in_force.given(found),
+        "promise": kind.promise,
+        "keeps_records": kind.targets is not None,
+        "tells_changes": bool(kind.capabilities and kind.capabilities.feed),
     }
 
 

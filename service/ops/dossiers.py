@@ -9,6 +9,7 @@ from service.domain.events import Outcome, Subject
 from service.domain.law import State
 from service.domain.lifecycle import Lifecycle
 from service.domain.masking import USUALLY, Mask
+from service.ops import stuck
 from service.ops.lookups import Body, subject_item
 from service.store import dossiers
 from service.store.dossiers import MOST_HISTORY, Dossier, Row
@@ -16,6 +17,8 @@ from service.store.pool import Pool
 
 Act = Literal["correction", "release", "rollback", "link", "unlink", "merge", "sync"]
 
+MOST_BASES = 100
+"""Of subjects that were merged after their events were purged; usually there is one."""
 OPERATOR, DENIAL = "operator", "denial"
 """The kind of claim that outranks all others, and an operator's word against one."""
 
@@ -36,8 +39,10 @@ def _body(found: Dossier, asked: Subject, lifecycles: Mapping[str, Lifecycle], m
     state = State.from_json(row["state"]) if row["state"] is not None else State.empty()
     item = subject_item(row, lifecycles)
     standing = [each for each in found.corrections if each["released_at"] is None]
+    aliases = _aliases(found.claims, root=row["id"])
     return {
         **item,
+        "stuck": stuck.told(found, aliases),
         "merged_into": None if asked == _name(row) else item["subject"],
         "lanes": state.lanes_view,
         "parcels": [
@@ -45,11 +50,24 @@ def _body(found: Dossier, asked: Subject, lifecycles: Mapping[str, Lifecycle], m
             for parcel, lanes in state.parcels_view.items()
         ],
         "attributes": mask.attributes(state.attributes_view),
-        "aliases": _aliases(found.claims, root=row["id"]),
+        "aliases": aliases,
         "corrections": [_correction(each) for each in reversed(standing)],
-        "merged": [_left_behind(each, found.syncs) for each in found.merged],
-        "syncs": [_sync(sync) for sync in found.syncs if sync["subject_id"] == row["id"]],
+        "merged": [_left_behind(each, found.syncs, mask) for each in found.merged],
+        "syncs": [_sync(sync, mask) for sync in found.syncs if sync["subject_id"] == row["id"]],
+        "versions": [_version(each) for each in reversed(found.versions)],
         "history": _history(found),
+    }
+
+
+def _version(row: Row) -> Body:
+    """Where the overall status moved, and what led to it besides events."""
+    return {
+        "version": row["version"],
+        "previous": row["previous"],
+        "status": row["status"],
+        "occurred_at": row["occurred_at"],
+        "at": row["at"],
+        "cause": row["cause"],
     }
 
 
@@ -93,15 +111,15 @@ def _correction(row: Row) -> Body:
     return {name: row[name] for name in ("id", "lane", "status", "reason", "actor", "at")}
 
 
-def _left_behind(row: Row, syncs: Iterable[Row]) -> Body:
+def _left_behind(row: Row, syncs: Iterable[Row], mask: Mask) -> Body:
     """A merged subject and its records at the destinations, which nobody deletes."""
     return {
         "subject": str(_name(row)),
-        "syncs": [_sync(sync) for sync in syncs if sync["subject_id"] == row["id"]],
+        "syncs": [_sync(sync, mask) for sync in syncs if sync["subject_id"] == row["id"]],
     }
 
 
-def _sync(row: Row) -> Body:
+def _sync(row: Row, mask: Mask) -> Body:
     return {
         "destination": row["destination"],
         "state": row["state"],
@@ -111,31 +129,59 @@ def _sync(row: Row) -> Body:
         "error": row["error"],
         "attempts": row["attempts"],
         "due_at": row["due_at"],
-        **_held(row),
+        **_held(row, mask),
     }
 
 
-def differing(difference: Mapping[str, Difference] | None) -> list[Body]:
+def differing(difference: Mapping[str, Difference] | None, mask: Mask) -> list[Body]:
     """Each field that differs, as the API shows it."""
     return [
-        {"field": name, "ours": each["ours"], "theirs": each["theirs"]}
+        {
+            "field": name,
+            "ours": mask.field(name, each["ours"]),
+            "theirs": mask.field(name, each["theirs"]),
+        }
         for name, each in sorted((difference or {}).items())
     ]
 
 
-def _held(row: Row) -> Body:
+def _held(row: Row, mask: Mask) -> Body:
     """Why nothing is written, and what would be; a discarded letter was an operator's decision."""
     held_for = (row["held_for"] or OPERATOR) if row["state"] == "held" else None
-    return {"held_for": held_for, "difference": differing(row["difference"] if held_for else None)}
+    difference = row["difference"] if held_for else None
+    return {"held_for": held_for, "difference": differing(difference, mask)}
 
 
 def _history(found: Dossier) -> list[Body]:
-    """Events and acts by their ids, which are made in the order of time."""
+    """What stands for purged events, then the rest by ids, which are made in the order of time."""
     corrections = {row["id"]: row for row in found.corrections}
     events = [(row["id"], _event(row)) for row in found.history]
     acts = [(row["id"], step) for row in found.actions if (step := _act(row, corrections))]
     ordered = sorted([*events, *acts], key=lambda step: step[0])
-    return [step for _, step in ordered[-MOST_HISTORY:]]
+    names = {row["id"]: str(_name(row)) for row in (found.subject, *found.merged)}
+    bases = [_base(row, names[row["subject_id"]]) for row in found.bases][-MOST_BASES:]
+    return [*bases, *(step for _, step in ordered[len(bases) - MOST_HISTORY :])]
+
+
+def _base(row: Row, name: str) -> Body:
+    """What is left of events beyond their retention: how many they were, and what they made."""
+    count, many = row["events"], row["events"] != 1
+    until = f", the last one of {row['until']:%F %T}," if row["until"] else ""
+    reason = (
+        f"{count:,} {'events' if many else 'event'} of {name}{until} left at"
+        f" {row['purged_at']:%F %T}, beyond {'their' if many else 'its'} retention; what"
+        f" {'they' if many else 'it'} folded to stands, and later events are folded upon it"
+    )
+    return {
+        "kind": "base",
+        **dict.fromkeys(("event_id", "source", "parcel", "lane", "status")),
+        "occurred_at": row["until"],
+        "received_at": row["purged_at"],
+        "outcome": None,
+        "reason": reason,
+        "actor": None,
+        "events": count,
+    }
 
 
 def _event(row: Row) -> Body:
@@ -153,6 +199,7 @@ def _event(row: Row) -> Body:
         "outcome": row["outcome"],
         "reason": reason,
         "actor": by,
+        "events": 1,
     }
 
 
@@ -233,6 +280,7 @@ def _step(row: Row, kind: Act, *, reason: str, outcome: Outcome = Outcome.APPLIE
         "outcome": outcome.value,
         "reason": reason,
         "actor": row["actor"],
+        "events": 0,
     }
 
 

@@ -1,17 +1,17 @@
 """Long work an operator asked for: claimed by one process, taken in strides at a bounded rate."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import structlog
 
-from service import telemetry
+from service import supervisor, telemetry
 from service.domain.errors import OrderhookError, StoreUnavailable
+from service.ops.lookups import BadCursor, Body, Page, decode_cursor, encode_cursor
 from service.store import jobs
-from service.store.jobs import Job
+from service.store.jobs import Filter, Job, Kind
 from service.store.pool import Connection, Pool, session, transaction
 from service.supervisor import pause
 
@@ -26,6 +26,17 @@ MOST_ROWS = 200
 """Rows of one stride: it holds their locks."""
 USUAL_RATE = 500
 MOST_RATE = 10_000
+
+ENDED = ("finished", "failed", "cancelled")
+UNKNOWN = "No job has this id; it is the `job` of the answer that made it."
+ASKED: Mapping[Kind, Sequence[str]] = {
+    "redrive": ("selection",),
+    "discard": ("selection", "because"),
+    "replay": ("source", "since", "until", "outcomes", "event_ids"),
+    "refold": ("lifecycle",),
+    "reconcile": ("destination", "since", "dry_run"),
+}
+"""Of what a job remembers: that which somebody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +61,20 @@ It must be done well within the lease of a job.
 """
 
 
-async def read(pool: Pool, job_id: UUID) -> dict[str, Any] | None:
+async def listed(pool: Pool, wanted: Filter, page: Page) -> Body:
+    """Answer what GET /jobs answers: the job asked for last, first."""
+    before = _place(page.cursor) if page.cursor else None
+    async with transaction(pool, isolation="repeatable_read", readonly=True) as tx:
+        found = await jobs.listed(tx, wanted, before=before, limit=page.limit + 1)
+    shown = found[: page.limit]
+    more = len(found) > page.limit
+    return {
+        "items": [body(job) for job in shown],
+        "next": encode_cursor([str(shown[-1].id)]) if more else None,
+    }
+
+
+async def read(pool: Pool, job_id: UUID) -> Body | None:
     """Answer what GET /jobs/{id} answers."""
     job = await find(pool, job_id)
     return body(job) if job else None
@@ -61,12 +85,14 @@ async def find(pool: Pool, job_id: UUID) -> Job | None:
         return await jobs.read(connection, job_id)
 
 
-def body(job: Job) -> dict[str, Any]:
+def body(job: Job) -> Body:
     return {
         "id": str(job.id),
         "kind": job.kind,
         "state": job.state,
         "actor": job.actor,
+        "approved_by": job.approved_by,
+        "asked": {name: job.request.get(name) for name in ASKED[job.kind]},
         "rate": job.rate,
         "matched": job.matched,
         "done": job.done,
@@ -91,6 +117,7 @@ class Runner:
     async def run(self, stop: asyncio.Event) -> None:
         """Take jobs one after the other, until stopped."""
         while not stop.is_set():
+            supervisor.beat()
             job = await self._claim()
             if job is None:
                 await pause(stop, POLL)
@@ -105,6 +132,7 @@ class Runner:
         while job.state == "running":
             if stop.is_set():
                 return await self._give_back(job)
+            supervisor.beat()
             began = clock()
             try:
                 taken = await self._stride(job)
@@ -113,7 +141,6 @@ class Runner:
                 await pause(stop, FAILING)
                 continue
             if taken is None:
-                log.warning("job_taken_over", job=str(job.id))
                 return job
             job, rows = taken
             if told is not None:
@@ -134,13 +161,14 @@ class Runner:
     async def _stride(self, job: Job) -> tuple[Job, int] | None:
         """One small transaction: the job as it stands then, and how many rows were taken.
 
-        None when another process runs the job now.
+        None when the job is not this process's any more.
         """
         try:
             step = await self._step(job)
             async with transaction(self._pool) as tx:
                 held = await jobs.hold(tx, job)
                 if held is None:
+                    _tell_of_loss(await jobs.read(tx, job.id))
                     return None
                 made = await step(tx, held, _rows(job.rate))
                 if made.over:
@@ -193,3 +221,21 @@ class Runner:
 def _rows(rate: int) -> int:
     """Small strides: progress is seen to move, and locks are short."""
     return max(1, min(MOST_ROWS, rate // STRIDES_PER_SECOND))
+
+
+def _tell_of_loss(now: Job | None) -> None:
+    if now is not None and now.state == "cancelled":
+        log.info("job_cancelled", job=str(now.id), kind=now.kind, done=now.done)
+    else:
+        log.warning("job_taken_over", job=str(now.id) if now else None)
+
+
+def _place(cursor: str) -> UUID:
+    match decode_cursor(cursor):
+        case [str(text)]:
+            try:
+                return UUID(text)
+            except ValueError:
+                raise BadCursor from None
+        case _:
+            raise BadCursor

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.domain.events import Subject
+from service.ops import spools
 from service.store import ledger
 from service.store.ledger import Counts, Row
 from service.store.pool import Pool
@@ -55,7 +56,7 @@ def statement(counts: Counts) -> dict[str, Any]:
         "sources": sources,
         "destinations": destinations,
         "requests": _by_name(counts.requests, "source", terms=REQUEST_ANSWERS),
-        "spools": [_spool(row) for row in counts.spools],
+        "spools": [spools.shown(row) for row in counts.spools],
         "misplaced": misplaced,
     }
 
@@ -71,21 +72,6 @@ def _adds_up(row: Mapping[str, int], whole: str, parts: Sequence[str]) -> bool:
 def _total(sources: Iterable[Mapping[str, int]]) -> dict[str, int]:
     rows = list(sources)
     return {term: sum(row[term] for row in rows) for term in ("accepted", *EVENT_BUCKETS)}
-
-
-def _spool(row: Row) -> dict[str, Any]:
-    """A line of its own: what it holds is in no bucket until it is drained."""
-    state = "silent" if row["silent"] else "draining" if row["entries"] else "empty"
-    return {
-        "id": str(row["id"]),
-        "gateway": row["gateway"],
-        "state": state,
-        "requests": row["entries"],
-        "bytes": row["bytes"],
-        "damaged": row["damaged"],
-        "oldest_at": row["oldest_at"],
-        "reported_at": row["reported_at"],
-    }
 
 
 def _misplaced_event(row: Row) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import re
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from service.domain.events import Subject
 from service.domain.lifecycle import Lifecycle
 from service.domain.masking import Mask, mask_of
 from service.store import lookups
+from service.store.ids import first_id
 from service.store.lookups import AnomalyFilter, EventFilter, EventRows, Row, SubjectFilter
 from service.store.pool import Pool
 from service.store.seals import PLAIN, Seals
@@ -64,6 +65,29 @@ async def events(pool: Pool, wanted: EventFilter, page: Page, *, hidden: Fields 
         show=lambda row: _event_item(row, mask_of(hidden, row["source"])),
         place=lambda row: [str(row["id"])],
     )
+
+
+AMONG = 20_000
+"""Events that are looked through for the last ones of a source."""
+SLACK = timedelta(minutes=2)
+"""What the clocks of gateways, and a watch that looks once a minute, may be behind."""
+
+
+async def recent(
+    pool: Pool, source: str, *, heard: datetime | None, limit: int, hidden: Fields = NOBODY
+) -> Body:
+    """The last accepted events of a source; quick, whenever it was heard last.
+
+    `heard` is when that was, as far as is known: the search begins there.
+    """
+    rows = await lookups.events(
+        pool,
+        EventFilter(source, among=AMONG),
+        before=first_id(heard + SLACK) if heard is not None else None,
+        limit=limit,
+    )
+    mask = mask_of(hidden, source)
+    return {"items": [_event_item(row, mask) for row in rows], "next": None}
 
 
 async def anomalies(pool: Pool, wanted: AnomalyFilter, page: Page) -> Body:

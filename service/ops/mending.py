@@ -78,7 +78,7 @@ def said(sight: Sight) -> str:
         case "right":
             return f"{name} shows what it should."
         case "drifted" if sight.drift is not None:
-            return f"{name} shows something else: {drift.spoken(sight.drift.differences)}."
+            return f"{name} shows something else in {drift.spoken(sight.drift.differences)}."
         case _:
             return sight.detail
 

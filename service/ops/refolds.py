@@ -1,8 +1,7 @@
 """The configuration changed: which subjects comes in, a job that folds them anew goes out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
 
 import orjson
 
@@ -27,11 +26,18 @@ class Stale(OrderhookError):
 
 
 async def place(
-    hand: Hand, lifecycle: str | None, *, rate: int, dry_run: bool = False, mine: bool = False
+    hand: Hand,
+    lifecycle: str | None,
+    *,
+    rate: int,
+    dry_run: bool = False,
+    mine: bool = False,
+    two_people: bool = False,
 ) -> tuple[Job | None, Body]:
     """Count the subjects, and unless it is a dry run, put a job in line.
 
-    With `mine` the caller carries it; else it waits for a process that runs jobs.
+    With `mine` the caller carries it; else it waits for a process that runs jobs. With
+    `two_people` it waits until another person approves it.
     """
     async with transaction(hand.pool) as tx:
         found = await refolds.extent(
@@ -49,8 +55,19 @@ async def place(
         job = (
             None
             if dry_run
-            else await _make(tx, hand, asked, rate=rate, matched=found.subjects, mine=mine)
+            else await jobs.add(
+                tx,
+                "refold",
+                actor=hand.actor,
+                request=asked,
+                rate=rate,
+                matched=found.subjects,
+                mine=mine,
+                awaits=two_people,
+            )
         )
+        if job is not None:
+            await _record(tx, job)
     counted = {"matched": found.subjects, "behind": found.behind}
     return job, {"job": str(job.id) if job else None, **counted}
 
@@ -64,20 +81,9 @@ def _expect_configured(rules: Rules, lifecycle: str | None, stored: int) -> None
     raise Misnamed(f"There is no lifecycle {lifecycle!r}; there are {known}.")
 
 
-async def _make(
-    tx: Connection, hand: Hand, asked: Mapping[str, Any], *, rate: int, matched: int, mine: bool
-) -> Job:
-    job = await jobs.add(
-        tx, "refold", actor=hand.actor, request=asked, rate=rate, matched=matched, mine=mine
-    )
-    await actions.record(
-        tx,
-        hand.actor,
-        "refold",
-        target=f"job/{job.id}",
-        detail={"lifecycle": asked["lifecycle"], "matched": matched, "rate": rate},
-    )
-    return job
+async def _record(tx: Connection, job: Job) -> None:
+    detail = {"lifecycle": job.request["lifecycle"], "matched": job.matched, "rate": job.rate}
+    await actions.record(tx, job.actor, "refold", target=f"job/{job.id}", detail=detail)
 
 
 def step(rules: Callable[[], Rules]) -> Step:

@@ -67,7 +67,7 @@ async def read(look: Look, name: Subject) -> Body | None:
         page = await mended or page
     return {
         **page,
-        "drift": [item for sight in sights for item in _drift(sight)],
+        "drift": [item for sight in sights for item in _drift(sight, look.mask)],
         "readings": [_reading(sight, repairs[sight.standing.destination]) for sight in sights],
     }
 
@@ -126,15 +126,15 @@ async def _tell(tx: Connection, actor: str, sight: Sight, made: mending.Repair) 
     await actions.record(tx, actor, "subject.refresh", target=str(standing.subject), detail=detail)
 
 
-def _drift(sight: Sight) -> list[Body]:
+def _drift(sight: Sight, mask: Mask) -> list[Body]:
     if sight.drift is None:
         return []
     return [
         {
             "destination": sight.standing.destination,
             "field": name,
-            "ours": each["ours"],
-            "theirs": each["theirs"],
+            "ours": mask.field(name, each["ours"]),
+            "theirs": mask.field(name, each["theirs"]),
             "modified_at": sight.record.modified_at if sight.record else None,
             "by_us": sight.record.by_us if sight.record else None,
         }

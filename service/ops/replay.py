@@ -13,6 +13,7 @@ from service.domain.errors import NotFound, OrderhookError
 from service.domain.events import Outcome, Statement, Subject
 from service.domain.replay import Choice, Plan, Stand
 from service.domain.verdict import Reason
+from service.ops.approvals import FEW
 from service.ops.jobs import Step, Stride
 from service.ops.rereading import Senders, foresee, read_again
 from service.store import actions, jobs, replays
@@ -61,6 +62,11 @@ class Order:
             outcomes=tuple(said.get("outcomes", ())),
             event_ids=tuple(map(UUID, said.get("event_ids", ()))),
         )
+
+    @property
+    def bulk(self) -> bool:
+        """Whether nobody can have looked at each of the events."""
+        return not self.event_ids or len(self.event_ids) > FEW
 
     @property
     def choice(self) -> Choice:
@@ -113,10 +119,20 @@ async def preview(
     return {"job": None, "dry_run": True, **tally.body()}
 
 
-async def start(
-    pool: Pool, senders: Senders, order: Order, *, actor: str, rate: int, mine: bool = False
+async def start(  # noqa: PLR0913
+    pool: Pool,
+    senders: Senders,
+    order: Order,
+    *,
+    actor: str,
+    rate: int,
+    mine: bool = False,
+    two_people: bool = False,
 ) -> tuple[Job, dict[str, Any]]:
-    """Put a replay in line and record who asked for it; with `mine` the caller carries it."""
+    """Put a replay in line and record who asked for it; with `mine` the caller carries it.
+
+    With `two_people` bulk work waits until another person approves it.
+    """
     check(senders, order)
     last = new_id()
     asked = {**order.to_json(), "last": str(last), "reading": fingerprint(senders, order)}
@@ -130,6 +146,7 @@ async def start(
             rate=rate,
             matched=matched.requests,
             mine=mine,
+            awaits=two_people and order.bulk,
         )
         await actions.record(
             tx,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -10,13 +9,13 @@ import structlog
 from service import supervisor, telemetry
 from service.domain.errors import StoreUnavailable
 from service.intake.receive import Tallies
-from service.ops import gauges, retention, silence, waiting
+from service.ops import approvals, gauges, retention, silence, waiting
 from service.ops.gauges import Labels
 from service.settings import Settings
 from service.store import acceptance, captures, partitions
 from service.store.pool import Pool
 from service.store.seals import Seals
-from service.supervisor import Supervisor
+from service.supervisor import Supervisor, pause
 from service.worker.rules import Rules
 
 log = structlog.get_logger()
@@ -43,7 +42,7 @@ def partition_keeper(pool: Pool) -> Task:
                 await partitions.ensure(pool)
             except StoreUnavailable as error:
                 log.warning("partitions_not_ensured", reason=str(error))
-            await _pause(stop, PARTITIONS_EVERY)
+            await pause(stop, PARTITIONS_EVERY)
 
     return run
 
@@ -62,7 +61,7 @@ def tally_keeper(pool: Pool, tallies: Tallies, *, process: UUID) -> Task:
                 tallies.restore(counts)
             if stop.is_set():
                 return
-            await _pause(stop, TALLIES_EVERY)
+            await pause(stop, TALLIES_EVERY)
 
     return run
 
@@ -77,13 +76,13 @@ def gauge_keeper(pool: Pool, settings: Callable[[], Settings]) -> Task:
                 await gauges.look_at_tables(pool, Labels.of(settings()))
             except StoreUnavailable as error:
                 log.warning("gauges_not_refreshed", reason=str(error))
-            await _pause(stop, GAUGES_EVERY)
+            await pause(stop, GAUGES_EVERY)
 
     return run
 
 
 def deadline_keeper(pool: Pool) -> Task:
-    """End the waiting of events that can go on, and of those whose deadline is over."""
+    """End the waiting of events that can go on, and of what waited for too long."""
 
     async def run(stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -91,9 +90,10 @@ def deadline_keeper(pool: Pool) -> Task:
             try:
                 await waiting.release_followers(pool)
                 await waiting.end_overdue(pool)
+                await approvals.end_overdue(pool)
             except StoreUnavailable as error:
                 log.warning("deadlines_not_looked_at", reason=str(error))
-            await _pause(stop, DEADLINES_EVERY)
+            await pause(stop, DEADLINES_EVERY)
 
     return run
 
@@ -108,7 +108,7 @@ def capture_keeper(pool: Pool) -> Task:
                 await captures.forget(pool)
             except StoreUnavailable as error:
                 log.warning("captures_not_dropped", reason=str(error))
-            await _pause(stop, CAPTURES_EVERY)
+            await pause(stop, CAPTURES_EVERY)
 
     return run
 
@@ -129,7 +129,7 @@ def retention_keeper(
                 await runner.run()
             except StoreUnavailable as error:
                 log.warning("retention_put_off", reason=str(error))
-            await _pause(stop, RETENTION_EVERY)
+            await pause(stop, RETENTION_EVERY)
 
     return run
 
@@ -146,7 +146,7 @@ def silence_keeper(pool: Pool, settings: Callable[[], Settings]) -> Task:
                 await silence.show(pool, list(sources))
             except StoreUnavailable as error:
                 log.warning("silence_not_looked_at", reason=str(error))
-            await _pause(stop, SILENCE_EVERY)
+            await pause(stop, SILENCE_EVERY)
 
     return run
 
@@ -159,15 +159,8 @@ def pulse_keeper(supervisors: Sequence[Supervisor]) -> Task:
         while not stop.is_set():
             gauges.look_at_tasks(supervisors)
             due = clock() + PULSE_EVERY
-            await _pause(stop, PULSE_EVERY)
+            await pause(stop, PULSE_EVERY)
             if not stop.is_set():
                 telemetry.LOOP_LAG_SECONDS.observe(max(0.0, clock() - due))
 
     return run
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    supervisor.idle()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

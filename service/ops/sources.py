@@ -4,19 +4,21 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from service.domain.errors import NotFound
 from service.domain.refusals import Cause, remedy
 from service.intake.provider import RawRequest
+from service.intake.providers import registry
 from service.intake.receive import PRIVATE_HEADERS
 from service.intake.refusals import UNKNOWN
-from service.ops import silence
+from service.ops import in_force, silence
 from service.ops.lookups import Body
 from service.ops.proposing import Offered, propose
 from service.ops.refresh import Adapters
+from service.ops.rehearsals import Nobody, Rehearsal
 from service.ops.rereading import Senders
-from service.settings import Destination, Source
+from service.settings import Destination, QueryRule, Source, UrlTokenRule
 from service.store import captures, refusals
 from service.store.captures import Capture
 from service.store.pool import Pool
@@ -36,6 +38,10 @@ class Configured:
     """What destinations can be asked with."""
     sealing: Seals = PLAIN
     public_url: str | None = None
+    two_people: Callable[[], bool] = lambda: False
+    """Whether bulk work waits for a second person."""
+    rehearsal: Rehearsal = field(default_factory=Nobody)
+    """Sends test events."""
 
 
 COUNTS = ("accepted", "duplicate", "refused", "unavailable")
@@ -44,6 +50,17 @@ COUNTS = ("accepted", "duplicate", "refused", "unavailable")
 async def sources(pool: Pool, configured: Mapping[str, Source], *, public_url: str | None) -> Body:
     """Answer what GET /sources answers; names that no source has are one item, `unknown`."""
     counts = await refusals.counts(pool)
+    return await told(pool, configured, counts, public_url=public_url)
+
+
+async def told(
+    pool: Pool,
+    configured: Mapping[str, Source],
+    counts: Mapping[str, Row],
+    *,
+    public_url: str | None,
+) -> Body:
+    """The same of what was counted before: counting takes its time."""
     rhythms = await silence.told(pool, list(configured))
     names = [*configured, *([UNKNOWN] if UNKNOWN in counts and UNKNOWN not in configured else [])]
     return {
@@ -54,6 +71,53 @@ async def sources(pool: Pool, configured: Mapping[str, Source], *, public_url: s
         ],
         "next": None,
     }
+
+
+async def source(pool: Pool, configured: Configured, name: str) -> Body:
+    """Answer what GET /sources/{name} answers: all there is to know of how it is set up."""
+    senders = configured.senders()
+    _find(senders, name)
+    found, rehearsal = senders[name].source, configured.rehearsal
+    preset = registry.preset(found.provider)
+    rhythms = await silence.told(pool, [name])
+    path, url = _address(name, found, configured.public_url)
+    token = found.url_token or (found.secrets[0] if _bears_secret(found) else None)
+    return {
+        "name": name,
+        "provider": found.provider,
+        "title": preset.title,
+        "path": path,
+        "url": url,
+        "token_at": token.reference if token else None,
+        **rhythms.get(name, silence.UNTOLD),
+        "configuration": in_force.configuration(found),
+        "given": in_force.given(found),
+        "scheme": preset.scheme,
+        "identity": preset.identity,
+        "setup": steps(preset.setup),
+        "doubts": list(preset.doubts),
+        "samples": list(rehearsal.samples(found)),
+        "obstacle": rehearsal.obstacle(found),
+    }
+
+
+def steps(setup: str) -> list[str]:
+    """Numbered steps, each on one line and without its number."""
+    found: list[str] = []
+    for line in setup.strip().splitlines():
+        number, dot, rest = line.partition(". ")
+        if dot and number.isdigit() and int(number) == len(found) + 1:
+            found.append(rest.strip())
+        elif found:
+            found[-1] += f" {line.strip()}"
+        else:
+            found.append(line.strip())
+    return found
+
+
+def _bears_secret(source: Source) -> bool:
+    """Whether the first of its secrets stands in its URL."""
+    return bool(source.secrets) and isinstance(source.verify, QueryRule | UrlTokenRule)
 
 
 async def refused(pool: Pool, configured: Iterable[str], name: str) -> Body:
@@ -160,18 +224,26 @@ def _body(shown: bytes, *, whole: bool) -> Body:
 
 
 def _source(name: str, source: Source | None, row: Row, public_url: str | None) -> Body:
-    path = f"/webhooks/{name}" if source else None
-    if source is not None and source.url_token is not None:
-        path = f"{path}/[token]"
+    path, url = _address(name, source, public_url) if source else (None, None)
     return {
         "name": name,
         "provider": source.provider if source else None,
         "path": path,
-        "url": f"{public_url.rstrip('/')}{path}" if public_url and path else None,
+        "url": url,
         "accepted_at": row.get("last_at"),
         "refused_at": row.get("refused_at"),
         **{term: row.get(term, 0) for term in COUNTS},
     }
+
+
+def _address(name: str, source: Source, public_url: str | None) -> tuple[str, str | None]:
+    """The path, and the whole URL where we are told how we are reached; no token in either."""
+    in_path = source.url_token is not None or isinstance(source.verify, UrlTokenRule)
+    tail = "/[token]" if in_path else ""
+    if isinstance(source.verify, QueryRule):
+        tail = f"{tail}?{quote(source.verify.parameter)}=[token]"
+    path = f"/webhooks/{name}{tail}"
+    return path, f"{public_url.rstrip('/')}{path}" if public_url else None
 
 
 def _refusal(row: Row, source: str) -> Body:

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from service.domain.errors import Declined, NotFound
 from service.domain.events import Subject
+from service.domain.masking import USUALLY, Mask
 from service.ops.decisions import Hand, open_subject, record
 from service.ops.dossiers import differing
 from service.ops.lookups import BadCursor, Body, Page, decode_cursor, encode_cursor
@@ -87,7 +88,12 @@ async def decide(
 
 
 async def held(
-    pool: Pool, page: Page, *, destination: str | None = None, held_for: str | None = None
+    pool: Pool,
+    page: Page,
+    *,
+    destination: str | None = None,
+    held_for: str | None = None,
+    mask: Mask = USUALLY,
 ) -> Body:
     """Answer what GET /held answers."""
     rows = await decisions.held(
@@ -100,7 +106,7 @@ async def held(
     shown = rows[: page.limit]
     last = shown[-1] if len(rows) > page.limit else None
     return {
-        "items": [_item(row) for row in shown],
+        "items": [_item(row, mask) for row in shown],
         "next": last
         and encode_cursor(
             [last["updated_at"].isoformat(), last["subject_id"], last["destination"]]
@@ -158,7 +164,7 @@ def _expect_held(standing: Standing, name: Subject, destination: str) -> None:
     raise Declined(f"{name} is not held for a person's edit at {destination}: {why}.")
 
 
-def _item(row: Row) -> Body:
+def _item(row: Row, mask: Mask) -> Body:
     subject = Subject(row["lifecycle"], row["scope"], row["ref"])
     names = {"subject": str(subject), "destination": row["destination"]}
     return {
@@ -171,7 +177,7 @@ def _item(row: Row) -> Body:
         "desired": row["desired_version"],
         "synced": row["synced_version"],
         "remote_id": row["remote_id"],
-        "difference": differing(row["difference"]),
+        "difference": differing(row["difference"], mask),
         "reason": row["error"],
         "remedy": REMEDIES[row["held_for"]].format(**names),
         "since": row["updated_at"],

@@ -21,6 +21,7 @@ from service.settings.models import (
     Store,
     Waiting,
 )
+from service.settings.oidc_table import Oidc
 from service.settings.problems import ConfigurationProblems, Problem
 from service.settings.secrets import Connection, Secret
 from service.settings.source_rules import (
@@ -69,6 +70,7 @@ __all__ = [
     "MoneyRule",
     "OAuthRule",
     "ObjectRule",
+    "Oidc",
     "OriginRule",
     "Problem",
     "QueryRule",

@@ -13,6 +13,7 @@ from service.settings.destination_table import Destination
 from service.settings.keys import encryption_key
 from service.settings.lifecycle_tables import LifecycleTable
 from service.settings.model import Model
+from service.settings.oidc_table import Oidc
 from service.settings.secrets import SHOWN, Connection, Secret, connection
 from service.settings.source_table import Source
 from service.settings.values import (
@@ -44,6 +45,11 @@ class Server(Model):
         description="Address of health, metrics and the API; keep it off the internet.",
         examples=["127.0.0.1:8081"],
     )
+    internal_url: Url | None = Field(
+        default=None,
+        description="How people reach the internal listener, for links to the console; no path.",
+        examples=["https://orderhook.example.com"],
+    )
     public_url: Url | None = Field(
         default=None,
         description="How senders reach the public listener from outside, without a path.",
@@ -65,7 +71,7 @@ class Server(Model):
     )
     keys: Annotated[tuple[Secret, ...], Strict(strict=False)] = Field(
         default=(),
-        description="Keys that seal access tokens in the database: the first seals, all open.",
+        description="Keys that seal requests and access tokens at rest: the first seals, all open.",
         examples=[["env:ORDERHOOK_KEY"]],
     )
 
@@ -76,6 +82,24 @@ class Server(Model):
             " spool, such requests are answered with 503."
         ),
         examples=["256MiB"],
+    )
+
+    notice: Annotated[Duration, between("0s", "30s")] = Field(
+        default=timedelta(0),
+        description=(
+            "How long a gateway goes on after SIGTERM, not ready any more, so that balancers turn"
+            " to others before it closes its port."
+        ),
+        examples=["10s"],
+    )
+
+    two_people: bool = Field(
+        default=False,
+        description=(
+            "Whether bulk work (redrive, discard, replay, refold) waits until another person"
+            " approves it."
+        ),
+        examples=[True],
     )
 
     @property
@@ -152,6 +176,9 @@ class Auth(Model):
         default="HS256",
         description="The one algorithm a token may be signed with.",
         examples=["HS256"],
+    )
+    oidc: Oidc | None = Field(
+        default=None, description="The identity provider of the people who use the console."
     )
 
 

@@ -1,7 +1,7 @@
 """Acceptance: one statement makes requests, dedupe keys, events and outbox entries durable."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -23,10 +23,10 @@ class Arrival:
     received_at: datetime
     peer: str
     method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
+    path: str = field(repr=False)
+    query: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     events: Sequence[Event]
     trace: str | None = None
     """The trace context its outbox entries keep; None when it is not sampled."""

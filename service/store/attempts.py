@@ -28,6 +28,8 @@ class AttemptFilter:
     classes: Sequence[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    among: int | None = None
+    """Looks only among so many of the last: what is rare is not looked for through all of them."""
 
 
 async def page(pool: Pool, wanted: AttemptFilter, *, before: UUID | None, limit: int) -> list[Row]:
@@ -37,6 +39,10 @@ async def page(pool: Pool, wanted: AttemptFilter, *, before: UUID | None, limit:
         about, version = await _about(tx, wanted)
         if about == []:
             return []
+        first = ids.first_id(wanted.since - SLACK) if wanted.since else FIRST
+        last = min(before or LAST, ids.first_id(wanted.until + SLACK) if wanted.until else LAST)
+        if wanted.among is not None:
+            first = max(first, await tx.fetchval(SQL["floor"], last, wanted.among) or FIRST)
         rows = await tx.fetch(
             SQL["page"],
             about,
@@ -45,8 +51,8 @@ async def page(pool: Pool, wanted: AttemptFilter, *, before: UUID | None, limit:
             wanted.classes,
             wanted.since,
             wanted.until,
-            ids.first_id(wanted.since - SLACK) if wanted.since else FIRST,
-            min(before or LAST, ids.first_id(wanted.until + SLACK) if wanted.until else LAST),
+            first,
+            last,
             limit,
         )
         return [dict(row) for row in rows]

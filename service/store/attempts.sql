@@ -1,5 +1,7 @@
 -- bound --
-SELECT set_config('statement_timeout', $1, true)
+-- Each filter has a plan of its own: one for all would walk past what an index finds.
+SELECT set_config('statement_timeout', $1, true),
+       set_config('plan_cache_mode', 'force_custom_plan', true)
 
 -- subject_ids --
 -- "order/a:b" may be read as scope a, ref b, or as ref a:b without a scope.
@@ -14,6 +16,10 @@ JOIN subjects s ON s.lifecycle = e.lifecycle AND s.scope = e.scope AND s.ref = e
 JOIN transitions t ON t.subject_id = s.id AND $1::uuid = ANY(t.event_ids)
 WHERE e.id = $1
 GROUP BY s.id
+
+-- floor --
+-- The exchange that so many lie between.
+SELECT id FROM attempts WHERE id < $1 ORDER BY id DESC OFFSET $2 LIMIT 1
 
 -- page --
 SELECT a.id, a.at, a.operation, a.destination, a.version, a.class, a.http_status, a.ms, a.detail,

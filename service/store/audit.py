@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from service.store import sql
-from service.store.pool import Connection, Pool, transaction
+from service.store.pool import Connection, Pool, session, transaction
 
 SQL = sql.load("audit")
 
@@ -42,6 +42,18 @@ async def listed(pool: Pool, wanted: Filter, *, before: int | None, limit: int) 
             SQL["listed"], wanted.actor, wanted.action, wanted.target, before, limit
         )
     return [dict(row) for row in rows]
+
+
+async def head(pool: Pool) -> tuple[int, bytes] | None:
+    """The last link."""
+    async with session(pool) as connection:
+        row = await connection.fetchrow(SQL["head"])
+    return (row["number"], row["hash"]) if row else None
+
+
+async def bound(tx: Connection, milliseconds: int) -> None:
+    """No statement of this transaction takes longer."""
+    await tx.fetchval(SQL["bound"], f"{milliseconds}ms")
 
 
 async def links(tx: Connection) -> AsyncIterator[Link]:

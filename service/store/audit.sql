@@ -12,6 +12,9 @@ WHERE ($1::text IS NULL OR a.actor = $1)
 ORDER BY c.number DESC
 LIMIT $5
 
+-- head --
+SELECT number, hash FROM audit_chain ORDER BY number DESC LIMIT 1
+
 -- stretch --
 -- Each link made again from its action and the link before.
 SELECT c.number, c.hash, a.id IS NOT NULL AS present,

@@ -1,7 +1,7 @@
 """The last requests of each source in capture mode, whole: what was sent, by whomever."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,10 +28,10 @@ class Capture:
     received_at: datetime
     peer: str
     method: str
-    path: str
-    query: str
-    headers: Sequence[tuple[str, str]]
-    body: bytes
+    path: str = field(repr=False)
+    query: str = field(repr=False)
+    headers: Sequence[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
 
     @property
     def weight(self) -> int:

@@ -18,7 +18,11 @@ MOST_ATTEMPTS = 50
 
 Row = Mapping[str, Any]
 Kind = Literal["event", "sync"]
+Resolution = Literal["redriven", "discarded", "superseded"]
 KINDS: tuple[Kind, ...] = ("event", "sync")
+RESOLUTIONS: tuple[Resolution, ...] = ("redriven", "discarded", "superseded")
+
+STATEMENT_TIMEOUT = "5s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,28 @@ async def supersede_syncs(tx: Connection, owed: Sequence[tuple[int, str]]) -> No
 
 
 async def queues(tx: Connection) -> list[Row]:
-    """Open letters counted by where they wait and why."""
+    """Open letters counted by where they wait and why, each cause with its last letter."""
+    await tx.fetchval(SQL["bound"], STATEMENT_TIMEOUT)
     return [dict(row) for row in await tx.fetch(SQL["queues"])]
 
 
 async def letters(
-    tx: Connection, wanted: Selection, *, before: UUID | None, limit: int
+    tx: Connection,
+    wanted: Selection,
+    *,
+    before: UUID | None,
+    limit: int,
+    closed: Resolution | None = None,
 ) -> list[Row]:
-    """Open letters, the newest first."""
-    rows = await tx.fetch(SQL["letters"], *_filters(wanted), before, limit)
+    """Open letters, or those that were closed so, the newest first."""
+    await tx.fetchval(SQL["bound"], STATEMENT_TIMEOUT)
+    rows = await tx.fetch(SQL["letters"], *_filters(wanted), before, limit, closed)
     return [dict(row) for row in rows]
+
+
+async def redriven(tx: Connection, letter_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How often what these letters stand for was driven again before they came."""
+    return {row["id"]: row["times"] for row in await tx.fetch(SQL["redriven"], letter_ids)}
 
 
 async def letter(tx: Connection, letter_id: UUID) -> Row | None:

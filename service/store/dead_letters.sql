@@ -18,12 +18,33 @@ FROM unnest($1::bigint[], $2::text[]) AS said (subject_id, destination)
 WHERE dead_letters.subject_id = said.subject_id AND dead_letters.destination = said.destination
   AND dead_letters.kind = 'sync' AND dead_letters.resolved_at IS NULL
 
+-- bound --
+SELECT set_config('statement_timeout', $1, true)
+
 -- queues --
-SELECT kind, destination, reason, count(*) AS count, min(first_at) AS oldest, max(last_at) AS newest
-FROM dead_letters
-WHERE resolved_at IS NULL
-GROUP BY kind, destination, reason
-ORDER BY kind, destination, count DESC, reason
+WITH causes AS (
+    SELECT kind, destination, reason, count(*) AS count, min(first_at) AS oldest,
+           max(last_at) AS newest
+    FROM dead_letters
+    WHERE resolved_at IS NULL
+    GROUP BY kind, destination, reason
+)
+SELECT c.kind, c.destination, c.reason, c.count, c.oldest, c.newest, d.id AS sample_id,
+       d.summary AS sample
+FROM causes c
+-- An index is not asked for what may be null or a text, but for either.
+LEFT JOIN LATERAL (
+    (SELECT id, summary FROM dead_letters
+     WHERE resolved_at IS NULL AND kind = c.kind AND destination = c.destination
+       AND reason = c.reason
+     ORDER BY id DESC LIMIT 1)
+    UNION ALL
+    (SELECT id, summary FROM dead_letters
+     WHERE resolved_at IS NULL AND kind = c.kind AND destination IS NULL
+       AND c.destination IS NULL AND reason = c.reason
+     ORDER BY id DESC LIMIT 1)
+) d ON true
+ORDER BY c.kind, c.destination, c.count DESC, c.reason
 
 -- letters --
 SELECT d.id, d.kind, d.event_id, d.subject_id, d.destination, d.reason, d.summary, d.first_at,
@@ -33,15 +54,24 @@ SELECT d.id, d.kind, d.event_id, d.subject_id, d.destination, d.reason, d.summar
 FROM dead_letters d
 LEFT JOIN events e ON e.id = d.event_id
 LEFT JOIN subjects s ON s.id = d.subject_id
-WHERE d.resolved_at IS NULL
+WHERE CASE WHEN $11::text IS NULL THEN d.resolved_at IS NULL ELSE d.resolution = $11 END
   AND ($1::text IS NULL OR d.kind = $1)
   AND ($2::text IS NULL OR d.destination = $2)
   AND ($3::text IS NULL OR d.reason = $3)
   AND ($4::text IS NULL OR e.source = $4)
+  -- Only events have a source, and they have no destination: said so that the index is of use.
+  AND ($4::text IS NULL OR d.kind = 'event')
+  AND (($4::text IS NULL AND $1::text IS DISTINCT FROM 'event') OR d.destination IS NULL)
   -- "order/a:b" may be read as scope a, ref b, or as ref a:b without a scope.
   AND ($5::text IS NULL
-       OR (COALESCE(s.lifecycle, e.lifecycle), COALESCE(s.scope, e.scope), COALESCE(s.ref, e.ref))
-          IN (($5, '', $6), ($5, $7, $8)))
+       OR d.id = ANY(ARRAY(
+           SELECT x.id FROM subjects n JOIN dead_letters x ON x.subject_id = n.id AND x.kind = 'sync'
+           WHERE (n.lifecycle, n.scope, n.ref) IN (($5, '', $6), ($5, $7, $8))
+             AND CASE WHEN $11::text IS NULL THEN x.resolved_at IS NULL ELSE x.resolution = $11 END
+           UNION ALL
+           SELECT x.id FROM events n JOIN dead_letters x ON x.event_id = n.id AND x.kind = 'event'
+           WHERE (n.lifecycle, n.scope, n.ref) IN (($5, '', $6), ($5, $7, $8))
+             AND CASE WHEN $11::text IS NULL THEN x.resolved_at IS NULL ELSE x.resolution = $11 END)))
   AND ($9::uuid IS NULL OR d.id < $9)
 ORDER BY d.id DESC
 LIMIT $10
@@ -55,6 +85,17 @@ FROM dead_letters d
 LEFT JOIN events e ON e.id = d.event_id
 LEFT JOIN subjects s ON s.id = d.subject_id
 WHERE d.id = $1
+
+-- redriven --
+-- How often what a letter stands for was driven again before it came.
+SELECT d.id,
+       (SELECT count(*) FROM dead_letters b
+        WHERE b.resolution = 'redriven' AND b.event_id = d.event_id AND b.id < d.id)
+       + (SELECT count(*) FROM dead_letters b
+          WHERE b.resolution = 'redriven' AND b.event_id IS NULL AND b.subject_id = d.subject_id
+            AND b.destination = d.destination AND b.id < d.id) AS times
+FROM dead_letters d
+WHERE d.id = ANY($1::uuid[])
 
 -- attempts --
 -- The exchanges since the version the destination is known to have, the last of each letter.
@@ -82,23 +123,28 @@ SELECT count(*) AS matched,
            AS already_right
 FROM dead_letters d
 LEFT JOIN events e ON e.id = d.event_id
-LEFT JOIN subjects s ON s.id = d.subject_id
 LEFT JOIN syncs y ON y.subject_id = d.subject_id AND y.destination = d.destination
 WHERE CASE WHEN $1::uuid[] IS NULL THEN d.resolved_at IS NULL ELSE d.id = ANY($1) END
   AND (d.kind = 'event' OR y.subject_id IS NOT NULL)
   AND ($2::text IS NULL OR d.kind = $2)
   AND ($3::text IS NULL OR d.destination = $3)
   AND ($4::text IS NULL OR d.reason = $4)
-  AND ($5::text IS NULL OR e.source = $5)
+  AND ($5::text IS NULL OR (e.source = $5 AND d.kind = 'event'))
+  AND (($5::text IS NULL AND $2::text IS DISTINCT FROM 'event') OR d.destination IS NULL)
   AND ($6::text IS NULL
-       OR (COALESCE(s.lifecycle, e.lifecycle), COALESCE(s.scope, e.scope), COALESCE(s.ref, e.ref))
-          IN (($6, '', $7), ($6, $8, $9)))
+       OR d.id = ANY(ARRAY(
+           SELECT x.id FROM subjects n JOIN dead_letters x ON x.subject_id = n.id AND x.kind = 'sync'
+           WHERE (n.lifecycle, n.scope, n.ref) IN (($6, '', $7), ($6, $8, $9))
+             AND x.resolved_at IS NULL
+           UNION ALL
+           SELECT x.id FROM events n JOIN dead_letters x ON x.event_id = n.id AND x.kind = 'event'
+           WHERE (n.lifecycle, n.scope, n.ref) IN (($6, '', $7), ($6, $8, $9))
+             AND x.resolved_at IS NULL)))
 
 -- open --
 SELECT EXISTS (
     SELECT FROM dead_letters d
     LEFT JOIN events e ON e.id = d.event_id
-    LEFT JOIN subjects s ON s.id = d.subject_id
     LEFT JOIN syncs y ON y.subject_id = d.subject_id AND y.destination = d.destination
     WHERE d.resolved_at IS NULL
       AND ($1::uuid[] IS NULL OR d.id = ANY($1))
@@ -106,10 +152,17 @@ SELECT EXISTS (
       AND ($2::text IS NULL OR d.kind = $2)
       AND ($3::text IS NULL OR d.destination = $3)
       AND ($4::text IS NULL OR d.reason = $4)
-      AND ($5::text IS NULL OR e.source = $5)
+      AND ($5::text IS NULL OR (e.source = $5 AND d.kind = 'event'))
+      AND (($5::text IS NULL AND $2::text IS DISTINCT FROM 'event') OR d.destination IS NULL)
       AND ($6::text IS NULL
-           OR (COALESCE(s.lifecycle, e.lifecycle), COALESCE(s.scope, e.scope),
-               COALESCE(s.ref, e.ref)) IN (($6, '', $7), ($6, $8, $9)))
+           OR d.id = ANY(ARRAY(
+               SELECT x.id FROM subjects n JOIN dead_letters x ON x.subject_id = n.id AND x.kind = 'sync'
+               WHERE (n.lifecycle, n.scope, n.ref) IN (($6, '', $7), ($6, $8, $9))
+                 AND x.resolved_at IS NULL
+               UNION ALL
+               SELECT x.id FROM events n JOIN dead_letters x ON x.event_id = n.id AND x.kind = 'event'
+               WHERE (n.lifecycle, n.scope, n.ref) IN (($6, '', $7), ($6, $8, $9))
+                 AND x.resolved_at IS NULL)))
       AND d.id <= $10
 )
 
@@ -123,7 +176,11 @@ WHERE d.resolved_at IS NULL AND d.kind = 'event'
   AND ($3::text IS NULL OR d.destination = $3)
   AND ($4::text IS NULL OR d.reason = $4)
   AND ($5::text IS NULL OR e.source = $5)
-  AND ($6::text IS NULL OR (e.lifecycle, e.scope, e.ref) IN (($6, '', $7), ($6, $8, $9)))
+  AND ($6::text IS NULL
+       OR d.id = ANY(ARRAY(
+           SELECT x.id FROM events n JOIN dead_letters x ON x.event_id = n.id AND x.kind = 'event'
+           WHERE (n.lifecycle, n.scope, n.ref) IN (($6, '', $7), ($6, $8, $9))
+             AND x.resolved_at IS NULL)))
   AND d.id <= $10 AND ($11::uuid IS NULL OR d.id > $11)
 ORDER BY d.id LIMIT $12
 FOR UPDATE OF d SKIP LOCKED
@@ -133,14 +190,17 @@ FOR UPDATE OF d SKIP LOCKED
 SELECT d.id
 FROM dead_letters d
 JOIN syncs y ON y.subject_id = d.subject_id AND y.destination = d.destination
-LEFT JOIN subjects s ON s.id = d.subject_id
 WHERE d.resolved_at IS NULL AND d.kind = 'sync'
   AND ($1::uuid[] IS NULL OR d.id = ANY($1))
   AND ($2::text IS NULL OR d.kind = $2)
   AND ($3::text IS NULL OR d.destination = $3)
   AND ($4::text IS NULL OR d.reason = $4)
   AND $5::text IS NULL  -- a sync has no source
-  AND ($6::text IS NULL OR (s.lifecycle, s.scope, s.ref) IN (($6, '', $7), ($6, $8, $9)))
+  AND ($6::text IS NULL
+       OR d.id = ANY(ARRAY(
+           SELECT x.id FROM subjects n JOIN dead_letters x ON x.subject_id = n.id AND x.kind = 'sync'
+           WHERE (n.lifecycle, n.scope, n.ref) IN (($6, '', $7), ($6, $8, $9))
+             AND x.resolved_at IS NULL)))
   AND d.id <= $10 AND ($11::uuid IS NULL OR d.id > $11)
 ORDER BY d.id LIMIT $12
 FOR UPDATE OF d, y SKIP LOCKED

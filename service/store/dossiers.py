@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from service.domain.events import Subject
@@ -14,6 +15,7 @@ SQL = sql.load("dossiers")
 MOST_HISTORY = 1000
 MOST_ACTS = 500
 MOST_NAMES = 200
+MOST_VERSIONS = 200
 
 Row = Mapping[str, Any]
 
@@ -30,7 +32,17 @@ class Dossier:
     claims: Sequence[Row]
     corrections: Sequence[Row]
     actions: Sequence[Row]
+    bases: Sequence[Row]
+    """What stands for events of the family that were purged, the oldest first."""
     history: Sequence[Row]
+    versions: Sequence[Row]
+    """Where the overall status moved."""
+    destinations: Sequence[Row]
+    """Those of its destinations that are not called now."""
+    budgets: Sequence[Row]
+    """What nothing can be spent of now."""
+    at: datetime
+    """The database's clock."""
 
 
 async def read(pool: Pool, name: Subject) -> Dossier | None:
@@ -44,14 +56,21 @@ async def read(pool: Pool, name: Subject) -> Dossier | None:
 async def _gather(tx: Connection, family: Sequence[Row]) -> Dossier:
     ids = [row["id"] for row in family]
     names = [str(Subject(row["lifecycle"], row["scope"], row["ref"])) for row in family]
+    syncs = await _fetch(tx, "syncs", ids)
+    told = sorted({row["destination"] for row in syncs if row["state"] != "synced"})
     return Dossier(
         subject=family[0],
         merged=family[1:],
-        syncs=await _fetch(tx, "syncs", ids),
+        syncs=syncs,
         claims=await _fetch(tx, "claims", ids, MOST_NAMES),
         corrections=await _fetch(tx, "corrections", ids, MOST_ACTS),
         actions=await _fetch(tx, "actions", names, MOST_ACTS),
+        bases=await _fetch(tx, "bases", ids),
         history=await _fetch(tx, "history", ids, MOST_HISTORY),
+        versions=await _fetch(tx, "versions", ids[0], MOST_VERSIONS),
+        destinations=await _fetch(tx, "destinations", told) if told else (),
+        budgets=await _fetch(tx, "budgets", told) if told else (),
+        at=await tx.fetchval(SQL["now"]),
     )
 
 

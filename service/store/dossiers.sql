@@ -1,5 +1,7 @@
 -- bound --
-SELECT set_config('statement_timeout', $1, true)
+-- One plan for all: over the partitions of a month, making it takes longer than running it.
+SELECT set_config('statement_timeout', $1, true),
+       set_config('plan_cache_mode', 'force_generic_plan', true)
 
 -- family --
 -- The subject that a name leads to, and all that were merged into it; the survivor first.
@@ -18,11 +20,43 @@ FROM downward d JOIN subjects s ON s.id = d.id
 ORDER BY s.merged_into IS NOT NULL, s.lifecycle, s.scope, s.ref
 
 -- syncs --
-SELECT subject_id, destination, state, desired_version, synced_version, due_at, attempts, error,
-       remote_id, held_for, difference
-FROM syncs
-WHERE subject_id = ANY($1::bigint[])
-ORDER BY destination
+SELECT y.subject_id, y.destination, y.state, y.desired_version, y.synced_version, y.due_at,
+       y.attempts, y.error, y.remote_id, y.held_for, y.difference, y.failing_since, y.updated_at,
+       y.lease_owner IS NOT NULL AS leased, d.reason AS dead_because, d.summary AS dead_summary,
+       d.last_at AS dead_at
+FROM syncs y
+LEFT JOIN dead_letters d ON d.subject_id = y.subject_id AND d.destination = y.destination
+    AND d.kind = 'sync' AND d.resolved_at IS NULL
+WHERE y.subject_id = ANY($1::bigint[])
+ORDER BY y.destination
+
+-- destinations --
+SELECT name, paused_at, paused_by, pause_cause, pause_reason, breaker, opened_at, next_probe_at,
+       last_error
+FROM destinations
+WHERE name = ANY($1::text[]) AND (paused_at IS NOT NULL OR breaker <> 'closed')
+
+-- budgets --
+-- Only what nothing can be spent of now: it rests, or it is a stock that is used up.
+SELECT destination, name,
+       GREATEST(CASE WHEN rests_until > now() THEN rests_until END,
+                CASE WHEN resets_at > now() AND used >= COALESCE(ceiling, count)
+                          AND period >= interval '1 day' THEN resets_at END) AS until
+FROM budgets
+WHERE destination = ANY($1::text[])
+  AND (rests_until > now() OR (resets_at > now() AND used >= COALESCE(ceiling, count)
+                               AND period >= interval '1 day'))
+ORDER BY destination, until DESC
+
+-- versions --
+-- Where the overall status moved, the latest first.
+SELECT version, previous, status, occurred_at, at, cause
+FROM transitions
+WHERE subject_id = $1 AND (status <> previous OR version = 1)
+ORDER BY version DESC LIMIT $2
+
+-- now --
+SELECT now()
 
 -- claims --
 -- Every standing claim on the names that the family goes by, also those of other subjects; `root`
@@ -64,6 +98,13 @@ SELECT id, at, actor, action, detail
 FROM operator_actions
 WHERE target = ANY($1::text[]) AND starts_with(action, 'subject.')
 ORDER BY id DESC LIMIT $2
+
+-- bases --
+-- What purged events folded to; of merged subjects until the next purge makes one of it.
+SELECT subject_id, events, (state #>> '{last,0}')::timestamptz AS until, purged_at
+FROM bases
+WHERE subject_id = ANY($1::bigint[])
+ORDER BY purged_at, subject_id
 
 -- history --
 SELECT e.id, e.source, e.parcel, e.lane, e.status, e.occurred_at, e.received_at,

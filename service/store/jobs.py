@@ -1,6 +1,6 @@
 """Jobs: long work over many rows, taken stride by stride under a lease that is the due time."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -17,6 +17,9 @@ LEASE = timedelta(seconds=30)
 """Longer than any stride and the pause behind it; a job of a dead process goes on after it."""
 
 Kind = Literal["redrive", "discard", "replay", "refold", "reconcile"]
+State = Literal["awaiting_approval", "queued", "running", "finished", "failed", "cancelled"]
+
+STATEMENT_TIMEOUT = "5s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Job:
     """What was asked for, as its kind understands it."""
     rate: int
     """Rows per second."""
-    state: Literal["queued", "running", "finished", "failed"]
+    state: State
     due_at: datetime | None
     """When another process may take it over; the fence of who runs it now."""
     cursor: str | None
@@ -40,6 +43,14 @@ class Job:
     finished_at: datetime | None
     counts: Mapping[str, int] | None = None
     """What was found so far, by the words of its kind; None where it counts nothing else."""
+    approved_by: str | None = None
+    """The second person, where two must want it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    kind: str | None = None
+    state: str | None = None
 
 
 async def add(  # noqa: PLR0913
@@ -51,11 +62,15 @@ async def add(  # noqa: PLR0913
     rate: int,
     matched: int,
     mine: bool = False,
+    awaits: bool = False,
 ) -> Job:
-    """Put a job in line; with `mine` it is claimed already, by whoever adds it."""
+    """Put a job in line; with `mine` it is claimed already, by whoever adds it.
+
+    With `awaits` it is neither, until somebody approves it.
+    """
     lease = LEASE if mine else None
     row = await tx.fetchrow(
-        SQL["add"], ids.new_id(), kind, actor, dict(request), rate, matched, lease
+        SQL["add"], ids.new_id(), kind, actor, dict(request), rate, matched, lease, awaits
     )
     return _job(row)
 
@@ -106,6 +121,36 @@ async def release(tx: Connection, job: Job) -> None:
 async def read(tx: Connection, job_id: UUID) -> Job | None:
     row = await tx.fetchrow(SQL["read"], job_id)
     return _job(row) if row else None
+
+
+async def listed(
+    tx: Connection, wanted: Filter, *, before: UUID | None, limit: int
+) -> Sequence[Job]:
+    """The jobs asked for last, first."""
+    await tx.fetchval(SQL["bound"], STATEMENT_TIMEOUT)
+    rows = await tx.fetch(SQL["listed"], wanted.kind, wanted.state, before, limit)
+    return [_job(row) for row in rows]
+
+
+async def lock(tx: Connection, job_id: UUID) -> Job | None:
+    """The job as it stands, until the transaction ends."""
+    row = await tx.fetchrow(SQL["lock"], job_id)
+    return _job(row) if row else None
+
+
+async def approve(tx: Connection, job: Job, *, actor: str) -> Job:
+    """Put a locked job in line."""
+    return _job(await tx.fetchrow(SQL["approve"], job.id, actor))
+
+
+async def cancel(tx: Connection, job: Job, *, why: str) -> Job:
+    """End a locked job; what it did so far stays done."""
+    return _job(await tx.fetchrow(SQL["cancel"], job.id, why))
+
+
+async def overdue(tx: Connection, *, after: timedelta, limit: int) -> Sequence[Job]:
+    """Lock jobs that nobody approved for so long."""
+    return [_job(row) for row in await tx.fetch(SQL["overdue"], after, limit)]
 
 
 async def turn(tx: Connection, destination: str, *, every: timedelta) -> tuple[bool, bool]:

@@ -1,8 +1,10 @@
 -- add --
+-- What waits for a second person is not due.
 INSERT INTO jobs (id, kind, actor, request, rate, matched, state, due_at)
 VALUES ($1, $2, $3, $4, $5, $6,
-        CASE WHEN $7::interval IS NULL THEN 'queued' ELSE 'running' END,
-        now() + COALESCE($7::interval, interval '0'))
+        CASE WHEN $8::boolean THEN 'awaiting_approval'
+             WHEN $7::interval IS NULL THEN 'queued' ELSE 'running' END,
+        CASE WHEN NOT $8::boolean THEN now() + COALESCE($7::interval, interval '0') END)
 RETURNING *
 
 -- claim --
@@ -41,6 +43,37 @@ UPDATE jobs SET due_at = now() WHERE id = $1 AND due_at = $2
 
 -- read --
 SELECT * FROM jobs WHERE id = $1
+
+-- bound --
+SELECT set_config('statement_timeout', $1, true)
+
+-- listed --
+SELECT * FROM jobs
+WHERE ($1::text IS NULL OR kind = $1)
+  AND ($2::text IS NULL OR state = $2)
+  AND ($3::uuid IS NULL OR id < $3)
+ORDER BY id DESC
+LIMIT $4
+
+-- lock --
+SELECT * FROM jobs WHERE id = $1 FOR UPDATE
+
+-- approve --
+UPDATE jobs SET state = 'queued', due_at = now(), approved_by = $2
+WHERE id = $1
+RETURNING *
+
+-- cancel --
+-- Without a due time its stride finds that it is nobody's any more.
+UPDATE jobs SET state = 'cancelled', cursor = NULL, due_at = NULL, finished_at = now(), error = $2
+WHERE id = $1
+RETURNING *
+
+-- overdue --
+SELECT * FROM jobs
+WHERE state = 'awaiting_approval' AND created_at <= now() - $1::interval
+ORDER BY created_at LIMIT $2
+FOR UPDATE SKIP LOCKED
 
 -- turn --
 -- Whether a destination's reconciliation is under way, and whether the last one began long ago.

@@ -38,6 +38,8 @@ class EventFilter:
     outcome: str | None = None
     subject: str | None = None
     """As people write it: `order/1001`, `order/shop-eu:1001`."""
+    among: int | None = None
+    """Looks only among so many: whoever is seldom heard is not looked for through all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ async def events(
     """The events accepted last, first."""
     lifecycle, whole, scope, ref = readings(wanted.subject)
     async with _snapshot(pool) as tx:
+        floor = None
+        if wanted.among is not None:
+            floor = next(
+                (row["id"] for row in await _fetch(tx, "floor", before, wanted.among)), None
+            )
         return await _fetch(
             tx,
             "events",
@@ -99,6 +106,7 @@ async def events(
             ref,
             before,
             limit,
+            floor,
         )
 
 

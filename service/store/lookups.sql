@@ -15,7 +15,8 @@ WHERE ($1::text IS NULL OR s.lifecycle = $1)
   AND ($3::text IS NULL OR starts_with(s.ref, $3))
   AND ($4::text IS NULL OR (s.flags <> '{}' AND s.merged_into IS NULL
                             AND ($4 = 'any' OR $4 = ANY(s.flags))))
-  AND ($5::text IS NULL OR s.id IN (
+  -- As an array: what is looked for by name is not found by walking all subjects.
+  AND ($5::text IS NULL OR s.id = ANY(ARRAY(
       WITH RECURSIVE named AS (
           SELECT a.subject_id AS id FROM aliases a
           WHERE a.lifecycle = ANY($7::text[]) AND a.type = $5 AND a.value = $6
@@ -24,7 +25,7 @@ WHERE ($1::text IS NULL OR s.lifecycle = $1)
           SELECT u.merged_into FROM named n JOIN subjects u ON u.id = n.id
           WHERE u.merged_into IS NOT NULL
       )
-      SELECT id FROM named))
+      SELECT id FROM named)))
   AND ($8::timestamptz IS NULL OR (s.updated_at, s.id) < ($8, $9::bigint))
 ORDER BY s.updated_at DESC, s.id DESC
 LIMIT $10
@@ -55,16 +56,24 @@ WHERE ($1::text IS NULL OR e.source = $1)
            WHEN 'dead' THEN d.event_id IS NOT NULL
            ELSE o.outcome = $2 AND x.event_id IS NULL AND d.event_id IS NULL END)
   -- "order/a:b" may be read as scope a, ref b, or as ref a:b without a scope.
-  AND ($3::text IS NULL OR e.id IN (
+  AND ($3::text IS NULL OR e.id = ANY(ARRAY(
       SELECT n.id FROM events n WHERE n.lifecycle = $3 AND n.scope = '' AND n.ref = $4
       UNION
       SELECT n.id FROM events n WHERE n.lifecycle = $3 AND n.scope = $5 AND n.ref = $6
       UNION
       SELECT a.event_id FROM adoptions a JOIN subjects n ON n.id = a.subject_id
-      WHERE n.lifecycle = $3 AND (n.scope, n.ref) IN (('', $4), ($5, $6))))
+      WHERE n.lifecycle = $3 AND (n.scope, n.ref) IN (('', $4), ($5, $6)))))
   AND ($7::uuid IS NULL OR e.id < $7)
+  AND ($9::uuid IS NULL OR e.id >= $9)
 ORDER BY e.id DESC
 LIMIT $8
+
+-- floor --
+-- The event that so many lie between.
+SELECT id FROM events
+WHERE ($1::uuid IS NULL OR id < $1)
+ORDER BY id DESC
+OFFSET $2 LIMIT 1
 
 -- event --
 SELECT e.id, e.request_id, e.source, e.dedupe_key, e.lifecycle, e.scope, e.ref, e.parcel, e.lane,

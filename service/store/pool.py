@@ -1,15 +1,18 @@
 """PostgreSQL connections: every wait bounded, every failure translated to what happens next."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Literal, TypedDict, Unpack
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Literal, TypedDict, Unpack
 
 import asyncpg
 import orjson
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
+from service import supervisor
 from service.domain.errors import DataRejected, StoreUnavailable
 from service.store import login
 
@@ -29,6 +32,8 @@ AWAY = (
     asyncpg.InternalClientError,  # a connection that the server ended while it lay in the pool
 )
 DATA_CLASSES = ("22", "23", "54")
+CALM = {"max_parallel_workers_per_gather": "0"}
+"""Of connections on which people look: each takes one core, the others are for what comes in."""
 SESSION = {
     "application_name": "orderhook",
     "synchronous_commit": "on",
@@ -47,7 +52,13 @@ class Kind(TypedDict, total=False):
     readonly: bool
 
 
+def _step(_: object) -> None:
+    """Each statement that ends is progress, however slow PostgreSQL is."""
+    supervisor.step()
+
+
 async def _prepare(connection: asyncpg.Connection) -> None:
+    connection.add_query_logger(_step)
     await connection.set_type_codec(
         "jsonb",
         encoder=lambda value: b"\x01" + orjson.dumps(value),
@@ -71,19 +82,29 @@ def translate(error: BaseException) -> Exception:
 
 @asynccontextmanager
 async def opened(
-    dsn: str, *, size: int, command_timeout: float = 5.0, name: str = "orderhook"
+    dsn: str,
+    *,
+    size: int,
+    command_timeout: float = 5.0,
+    name: str = "orderhook",
+    may_connect: Callable[[], bool] | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Pool]:
-    """A pool of at most `size` connections; a command may take `command_timeout` seconds."""
+    """A pool of at most `size` connections; a command may take `command_timeout` seconds.
+
+    With `may_connect` it opens empty, and nothing connects before that says so.
+    """
     try:
         pool = await asyncpg.create_pool(
             dsn,
-            min_size=1,
+            connect=None if may_connect is None else partial(_connect, may_connect),
+            min_size=1 if may_connect is None else 0,
             max_size=size,
             timeout=5.0,
             command_timeout=command_timeout,
             max_inactive_connection_lifetime=60.0,
             init=_prepare,
-            server_settings={**SESSION, "application_name": f"orderhook-{name}"},
+            server_settings={**SESSION, **settings, "application_name": f"orderhook-{name}"},
         )
     except login.NOT_OPENED as error:
         raise login.explained(error, dsn) from error
@@ -94,6 +115,16 @@ async def opened(
             await _close(pool)
         except AWAY:
             pool.terminate()
+
+
+async def _connect(
+    may_connect: Callable[[], bool],
+    *place: Any,  # noqa: ANN401 - as asyncpg calls it
+    **named: Any,  # noqa: ANN401
+) -> asyncpg.Connection:
+    if not may_connect():
+        raise ConnectionRefusedError("The database was not seen yet.")
+    return await asyncpg.connect(*place, **named)
 
 
 async def _close(pool: Pool) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -62,10 +62,10 @@ class Stored:
     received_at: datetime
     peer: str
     method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
+    path: str = field(repr=False)
+    query: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 async def count(tx: Connection, wanted: Wanted) -> Counted:

@@ -6,7 +6,7 @@ names there, too. Without keys everything is kept as it came.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_bytes
 from typing import Any, Protocol, Self
@@ -38,10 +38,10 @@ class Sealed(OrderhookError):
 class Content:
     """What of a request can tell of people or hold secrets."""
 
-    path: str
-    query: str
-    headers: Headers
-    body: bytes
+    path: str = field(repr=False)
+    query: str = field(repr=False)
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 class Holder(Protocol):

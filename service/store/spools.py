@@ -13,6 +13,8 @@ SQL = sql.load("spools")
 
 SILENT = timedelta(seconds=60)
 """A gateway that has not reported for so long may hold what nobody knows of."""
+GONE = timedelta(minutes=10)
+"""One that has not reported for so long may be forgotten by a person."""
 
 Row = Mapping[str, Any]
 
@@ -51,3 +53,13 @@ async def leave(pool: Pool, spool_id: UUID) -> None:
 async def listed(tx: Connection) -> Sequence[Row]:
     """Every spool that may hold something, or whose gateway fell silent."""
     return [dict(row) for row in await tx.fetch(SQL["list"], SILENT)]
+
+
+async def locked(tx: Connection, spool_id: UUID) -> Row | None:
+    """One spool, held against a report that comes meanwhile."""
+    row = await tx.fetchrow(SQL["locked"], spool_id, SILENT, GONE)
+    return dict(row) if row is not None else None
+
+
+async def forget(tx: Connection, spool_id: UUID) -> None:
+    await tx.execute(SQL["leave"], spool_id)

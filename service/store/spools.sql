@@ -12,3 +12,8 @@ DELETE FROM spools WHERE id = $1
 SELECT id, gateway, entries, bytes, damaged, oldest_at, reported_at,
        reported_at < now() - $1::interval AS silent
 FROM spools ORDER BY gateway, id
+
+-- locked --
+SELECT id, gateway, entries, bytes, damaged, oldest_at, reported_at,
+       reported_at < now() - $2::interval AS silent, reported_at < now() - $3::interval AS gone
+FROM spools WHERE id = $1 FOR UPDATE

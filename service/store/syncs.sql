@@ -110,6 +110,8 @@ judged AS (
            NOT said.differs AND y.synced_version >= y.desired_version AS shown_already
     FROM said
     JOIN syncs y ON y.subject_id = said.subject_id AND y.destination = $19 AND y.fence = said.fence
+    ORDER BY y.subject_id
+    FOR UPDATE OF y  -- a fold that is raising what is desired is waited for, and seen
 )
 UPDATE syncs SET
     state = CASE WHEN said.shown_already THEN 'synced' WHEN said.newer THEN 'pending'

@@ -8,7 +8,7 @@ from uuid import UUID
 from service.domain.events import Outcome
 from service.domain.names import Claim, Name
 from service.domain.verdict import DeadLetter
-from service.store import ids, sql
+from service.store import dead_letters, ids, sql
 from service.store.pool import Connection
 from service.store.subjects import Saved, Step
 from service.store.syncs import Debt, Lease
@@ -66,7 +66,11 @@ class Writes:
 
 
 async def write(tx: Connection, writes: Writes) -> list[Lease]:
-    """Write all of it in one round trip; the leases that were taken on what is owed come back."""
+    """Write all of it in one round trip; the leases that were taken on what is owed come back.
+
+    A letter of what had been given up is closed by a statement of its own: the one before may have
+    waited for whoever wrote that letter, and does not see it.
+    """
     rows = await tx.fetch(
         SQL["write"],
         *_saved(writes.saved),
@@ -84,8 +88,13 @@ async def write(tx: Connection, writes: Writes) -> list[Lease]:
         [row.lifecycle_hash for row in writes.saved],
         writes.again,
     )
+    given_up = [(row["subject_id"], row["destination"]) for row in rows if row["given_up"]]
+    if given_up:
+        await dead_letters.supersede_syncs(tx, given_up)
     return [
-        Lease(row["subject_id"], row["destination"], row["fence"], row["priority"]) for row in rows
+        Lease(row["subject_id"], row["destination"], row["fence"], row["priority"])
+        for row in rows
+        if row["leased"]
     ]
 
 

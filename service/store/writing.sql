@@ -130,14 +130,8 @@ owed AS (
                                           AND (syncs.due_at <= now() OR syncs.state = 'synced'))
             THEN syncs.fence + 1 ELSE syncs.fence END,
         updated_at = now()
-    RETURNING subject_id, destination, fence, priority, lease_owner
-),
-superseded AS (
-    UPDATE dead_letters SET resolved_at = now(), resolution = 'superseded'
-    FROM unnest($43::bigint[], $44::text[]) AS said (subject_id, destination)
-    WHERE dead_letters.subject_id = said.subject_id
-      AND dead_letters.destination = said.destination
-      AND dead_letters.kind = 'sync' AND dead_letters.resolved_at IS NULL
+    RETURNING subject_id, destination, fence, priority, lease_owner = $48::uuid AS leased,
+              error IS NOT NULL AND attempts = 0 AS given_up
 ),
 contradicted AS (
     INSERT INTO anomalies (id, kind, source, event_id, subject_id, detail)
@@ -160,4 +154,6 @@ looked_up AS (
     SELECT * FROM unnest($58::uuid[], $59::text[])
     ON CONFLICT (event_id) DO UPDATE SET due_at = now(), attempts = 0, owed_since = now()
 )
-SELECT subject_id, destination, fence, priority FROM owed WHERE lease_owner = $48::uuid
+SELECT subject_id, destination, fence, priority, leased, given_up
+FROM owed
+WHERE leased OR given_up

@@ -23,3 +23,7 @@ class Audit:
             return answer(await audit.actions(self.pool, wanted, query.page(said)))
         except BadCursor:
             raise query.bad_cursor() from None
+
+    async def verification(self, request: web.Request) -> web.Response:
+        said = query.parameters(request, ("head",))
+        return answer(await audit.checked(self.pool, head=said.get("head")))

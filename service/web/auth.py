@@ -76,10 +76,11 @@ class Bouncer:
         )
         if not claims["sub"]:
             raise jwt.InvalidTokenError("nobody")
-        return Caller(subject=claims["sub"], role=_role(claims["role"]))
+        return Caller(subject=claims["sub"], role=role_named(claims["role"]))
 
 
-def _role(said: object) -> Role:
+def role_named(said: object) -> Role:
+    """The role a claim names; an unknown one is an invalid token."""
     for role in Role:
         if said == role.name.lower():
             return role

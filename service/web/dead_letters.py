@@ -1,5 +1,6 @@
 """The dead letters behind `/api/v1`: listed, explained, and handed to jobs by operators."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -8,11 +9,11 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from service.domain.errors import NotFound
-from service.ops import dead_letters, jobs
+from service.ops import dead_letters
 from service.ops.dead_letters import MOST_IDS, Order, Verb
 from service.ops.jobs import MOST_RATE, USUAL_RATE
 from service.ops.lookups import BadCursor
-from service.store.dead_letters import Selection
+from service.store.dead_letters import RESOLUTIONS, Resolution, Selection
 from service.store.pool import Pool
 from service.web import bodies, query
 from service.web.api import PAGE, answer
@@ -73,20 +74,22 @@ class Discard(Redrive):
 @dataclass(frozen=True, slots=True)
 class DeadLetters:
     pool: Pool
+    two_people: Callable[[], bool] = lambda: False
 
     async def queues(self, request: web.Request) -> web.Response:
         query.parameters(request, ())
         return answer(await dead_letters.queues(self.pool))
 
     async def letters(self, request: web.Request) -> web.Response:
-        said = query.parameters(request, (*FILTERS, *PAGE))
+        said = query.parameters(request, (*FILTERS, "resolution", *PAGE))
         if said.get("kind", "event") not in KINDS:
             raise Refused(400, f"The parameter kind must be one of {', '.join(KINDS)}.")
         query.subject(said)
         kind, destination, reason, source, subject = map(said.get, FILTERS)
         wanted = Selection(kind, destination, reason, source, subject)
+        closed, page = resolution(said.get("resolution")), query.page(said)
         try:
-            return answer(await dead_letters.letters(self.pool, wanted, query.page(said)))
+            return answer(await dead_letters.letters(self.pool, wanted, page, closed=closed))
         except BadCursor:
             raise query.bad_cursor() from None
 
@@ -105,13 +108,6 @@ class DeadLetters:
         said = await bodies.read(request, Discard)
         return await self._place(request, said, "discard", because=said.because)
 
-    async def job(self, request: web.Request) -> web.Response:
-        query.parameters(request, ())
-        found = await jobs.read(self.pool, query.identifier(request.match_info["id"]))
-        if found is None:
-            raise Refused(404, "No job has this id; it is the `job` of the answer that made it.")
-        return answer(found)
-
     async def _place(
         self, request: web.Request, said: Redrive, verb: Verb, *, because: str | None = None
     ) -> web.Response:
@@ -119,10 +115,22 @@ class DeadLetters:
         query.parameters(request, ())
         order = Order(verb, _selection(said), request[CALLER].subject, said.rate, because)
         try:
-            placed = await dead_letters.place(self.pool, order, dry_run=said.dry_run)
+            placed = await dead_letters.place(
+                self.pool, order, dry_run=said.dry_run, two_people=self.two_people()
+            )
         except NotFound as error:
             raise Refused(404, str(error)) from None
         return answer(placed.body, status=202 if placed.job else 200)
+
+
+def resolution(word: str | None) -> Resolution | None:
+    """How letters were closed, for a list of those; None for one of open letters."""
+    for known in RESOLUTIONS:
+        if word == known:
+            return known
+    if word is not None:
+        raise Refused(400, f"The parameter resolution must be one of {', '.join(RESOLUTIONS)}.")
+    return None
 
 
 def _selection(said: Redrive) -> Selection:

@@ -59,6 +59,14 @@ class Destinations:
         query.parameters(request, ())
         return answer(await destinations.listed(self.pool, self.configured()))
 
+    async def shown(self, request: web.Request) -> web.Response:
+        query.parameters(request, ())
+        name = clean_text(request.match_info["name"], limit=40) or ""
+        try:
+            return answer(await destinations.destination(self.pool, self.configured(), name))
+        except NotFound as error:
+            raise Refused(404, str(error)) from None
+
     async def pause(self, request: web.Request) -> web.Response:
         return await self._done(request, destinations.pause)
 

@@ -72,8 +72,22 @@ def never(_target: str) -> bool:
     return False
 
 
-def guarded(handle: Handler, *, listener: str, chunked: Chunked = never) -> Handler:
-    """The handler with framing checks in front and an answer for everything behind."""
+def staying() -> bool:
+    return False
+
+
+def guarded(
+    handle: Handler,
+    *,
+    listener: str,
+    chunked: Chunked = never,
+    is_leaving: Callable[[], bool] = staying,
+) -> Handler:
+    """The handler with framing checks in front and an answer for everything behind.
+
+    A listener that `is_leaving` lets no client keep its connection: one that is closed while it
+    lies idle may be closed at the very moment a client begins to use it.
+    """
     seconds_taken = telemetry.HTTP_SECONDS.labels(listener)
 
     async def guard(request: web.BaseRequest) -> web.StreamResponse:
@@ -85,6 +99,8 @@ def guarded(handle: Handler, *, listener: str, chunked: Chunked = never) -> Hand
         answer = await _answer(request, handle, instance=instance, chunked=chunked)
         for name, value in COMMON_HEADERS.items():
             answer.headers.setdefault(name, value)
+        if is_leaving():
+            answer.force_close()
         seconds = time.monotonic() - began
         seconds_taken.observe(seconds)
         _record(request, answer, listener=listener, seconds=seconds)

@@ -22,6 +22,8 @@ LIMITS = web.AppKey("limits", Limits)
 TRUSTED = web.AppKey("trusted", tuple)
 CHUNKED: web.AppKey[Chunked] = web.AppKey("chunked")
 """Where bodies without a length are taken; nowhere, if an application does not say."""
+LEAVING: web.AppKey[asyncio.Event] = web.AppKey("leaving")
+"""Set when the listener closes soon: every answer asks its client for another connection then."""
 BACKLOG = 1024
 
 
@@ -57,7 +59,10 @@ async def listening(
         assert runner.server is not None
         handle = runner.server.request_handler
         chunked = app.get(CHUNKED, never)
-        runner.server.request_handler = guarded(handle, listener=name, chunked=chunked)
+        leaving = app.get(LEAVING, asyncio.Event())
+        runner.server.request_handler = guarded(
+            handle, listener=name, chunked=chunked, is_leaving=leaving.is_set
+        )
         door = Door(name, bounds, trusted=app[TRUSTED])
         connect = partial(Connection, runner.server, door=door, bounds=bounds)
         server = await _bind(connect, address, name=name, reuse_port=reuse_port, sock=sock)

@@ -47,6 +47,15 @@ def choice(
     return value
 
 
+def count(said: dict[str, str], name: str, *, most: int) -> int | None:
+    text = said.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= most):
+        raise Refused(400, f"The parameter {name} must be a number from 0 to {most}.")
+    return int(text)
+
+
 def truth(said: dict[str, str], name: str) -> bool | None:
     match said.get(name):
         case None:

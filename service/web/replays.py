@@ -76,6 +76,7 @@ class Replays:
     pool: Pool
     senders: Callable[[], Senders]
     sealing: Seals = PLAIN
+    two_people: Callable[[], bool] = lambda: False
 
     async def start(self, request: web.Request) -> web.Response:
         """202 for a job that is in line now, 200 for a dry run."""
@@ -88,7 +89,12 @@ class Replays:
                 return answer(seen)
             actor = request[CALLER].subject
             _, body = await replay.start(
-                self.pool, senders, said.order, actor=actor, rate=said.rate
+                self.pool,
+                senders,
+                said.order,
+                actor=actor,
+                rate=said.rate,
+                two_people=self.two_people(),
             )
         except NotFound as error:
             raise Refused(404, str(error)) from None

@@ -1,6 +1,6 @@
 """Subjects behind `/api/v1`: listed and shown to viewers, decided about by operators."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import UUID
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.domain.errors import Declined, Misnamed, NotFound
 from service.domain.events import Alias, Subject
 from service.domain.keys import clean_text
-from service.ops import corrections, dossiers, lookups, names, refolds, refresh
+from service.ops import board, corrections, dossiers, lookups, names, refolds, refresh, search
 from service.ops.decisions import Hand, unknown
 from service.ops.jobs import MOST_RATE
 from service.ops.lookups import BadCursor, Body
@@ -88,9 +88,12 @@ class Subjects:
     pool: Pool
     rules: Callable[[], Rules]
     adapters: Adapters = field(default=dict, repr=False)
+    two_people: Callable[[], bool] = lambda: False
 
     async def listed(self, request: web.Request) -> web.Response:
-        said = query.parameters(request, (*FILTERS, *PAGE))
+        said = query.parameters(request, ("q", *FILTERS, *PAGE))
+        if "q" in said:
+            return await self._found(said)
         lifecycle, status, ref, flag, alias = map(said.get, FILTERS)
         wanted = SubjectFilter(lifecycle, status, ref, flag, query.alias(alias))
         try:
@@ -101,6 +104,30 @@ class Subjects:
             )
         except BadCursor:
             raise query.bad_cursor() from None
+
+    async def _found(self, said: Mapping[str, str]) -> web.Response:
+        if len(said) > 1:
+            raise Refused(400, "The parameter q goes alone: it looks everywhere.")
+        known = self.rules().lifecycles
+        return answer(await search.find(self.pool, said["q"], lifecycles=known))
+
+    async def board(self, request: web.Request) -> web.Response:
+        said = query.parameters(request, ("lifecycle", "newest"))
+        newest = query.count(said, "newest", most=board.MOST_NEWEST)
+        try:
+            body = await board.read(
+                self.pool,
+                said.get("lifecycle", "order"),
+                lifecycles=self.rules().lifecycles,
+                newest=board.USUAL_NEWEST if newest is None else newest,
+            )
+        except NotFound as error:
+            raise Refused(404, str(error)) from None
+        return answer(body)
+
+    async def lifecycles(self, request: web.Request) -> web.Response:
+        query.parameters(request, ())
+        return answer(board.choices(self.rules().lifecycles))
 
     async def shown(self, request: web.Request) -> web.Response:
         """`refresh` asks every destination; whoever may not repair asks with repair=false."""
@@ -181,7 +208,11 @@ class Subjects:
         query.parameters(request, ())
         said = await bodies.read(request, Refold)
         placing = refolds.place(
-            self._hand(request), said.lifecycle, rate=said.rate, dry_run=said.dry_run
+            self._hand(request),
+            said.lifecycle,
+            rate=said.rate,
+            dry_run=said.dry_run,
+            two_people=self.two_people(),
         )
         try:
             _, body = await placing

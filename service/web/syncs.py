@@ -41,7 +41,13 @@ class Syncs:
         destination, held_for = said.get("destination"), query.choice(said, "for", HeldFor)
         page = query.page(said)
         try:
-            found = await syncs.held(self.pool, page, destination=destination, held_for=held_for)
+            found = await syncs.held(
+                self.pool,
+                page,
+                destination=destination,
+                held_for=held_for,
+                mask=self.rules().mask,
+            )
         except BadCursor:
             raise query.bad_cursor() from None
         return answer(found)

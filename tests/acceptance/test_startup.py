@@ -7,11 +7,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from yarl import URL
 
+from service.broker import rabbitmq
+from service.broker.topology import Topology
 from tests.acceptance import checker
 from tests.acceptance.bridge import Bridge
 from tests.acceptance.senders import posts, stories
 from tests.acceptance.stage import Said, Stage, until
+from tests.rabbitmq import Rabbit
 
 pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(120)]
 
@@ -100,13 +104,28 @@ async def test_a_schema_behind_is_told_with_the_remedy(bare_stage: Stage) -> Non
     assert "orderhook migrate" in sentences(said)
 
 
-@pytest.mark.parametrize("role", ["relay", "worker"])
-async def test_queues_that_nobody_declared_are_told_with_the_remedy(
-    bare_stage: Stage, role: str
+async def test_queues_that_a_role_may_not_declare_are_told_with_the_remedy(
+    bare_stage: Stage, rabbit: Rabbit
 ) -> None:
-    said = await run(bare_stage, "run", role, "--internal", "127.0.0.1:0")
+    user = bare_stage.prefix
+    await asyncio.to_thread(rabbit.ctl, "add_user", user, "secret")
+    await asyncio.to_thread(rabbit.ctl, "set_permissions", user, "^$", ".*", ".*")
+    bare_stage.broker = str(URL(bare_stage.broker).with_user(user).with_password("secret"))
+    said = await run(bare_stage, "run", "worker", "--internal", "127.0.0.1:0")
+    await asyncio.to_thread(rabbit.ctl, "delete_user", user)
     assert 2 == said.code
     assert "run `orderhook migrate`" in sentences(said)
+
+
+@pytest.mark.parametrize("role", ["relay", "worker"])
+async def test_queues_that_are_missing_at_the_start_are_declared(
+    bare_stage: Stage, role: str
+) -> None:
+    """As when RabbitMQ lost its disk and everything was started again."""
+    stage = bare_stage
+    await stage.open_crm()
+    await stage.open(role)
+    await rabbitmq.verify(stage.broker, Topology(stage.prefix))
 
 
 async def test_postgresql_that_appears_late_is_waited_for(stage: Stage) -> None:

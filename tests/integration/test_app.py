@@ -191,4 +191,9 @@ async def test_everything_is_there_when_the_ready_file_is(installation: Installa
         session.get(f"{urls['internal']}/health/ready") as answer,
     ):
         assert answer.status == 200
-        assert (await answer.json())["checks"] == {"store": "ok", "broker": "ok", "tasks": "ok"}
+        assert (await answer.json())["checks"] == {
+            "store": "ok",
+            "broker": "ok",
+            "tasks": "ok",
+            "stop": "ok",
+        }

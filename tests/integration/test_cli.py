@@ -86,6 +86,19 @@ def test_init_writes_a_configuration_that_check_finds_good(tmp_path: Path) -> No
     assert {file.stat().st_mode & 0o777 for file in (tmp_path / "secrets").iterdir()} == {0o600}
 
 
+@pytest.mark.parametrize(("sandbox", "warned"), [("false", 1), ("true", 0)])
+def test_check_warns_where_requests_would_be_kept_unsealed(
+    tmp_path: Path, sandbox: str, warned: int
+) -> None:
+    orderhook("init", cwd=tmp_path)
+    file = tmp_path / "orderhook.toml"
+    assert "" == orderhook("check", cwd=tmp_path).stderr
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("keys = ")]
+    file.write_text("\n".join(lines).replace("[server]", f"[server]\nsandbox = {sandbox}"))
+    done = orderhook("check", cwd=tmp_path)
+    assert (0, warned) == (done.returncode, done.stderr.count("Warning: [server] has no keys"))
+
+
 def test_init_never_overwrites_a_configuration(tmp_path: Path) -> None:
     (tmp_path / "orderhook.toml").write_text("mine")
     done = orderhook("init", cwd=tmp_path)

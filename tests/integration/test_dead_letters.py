@@ -162,12 +162,18 @@ async def test_a_letter_says_what_was_tried(api: Api, store: Pool) -> None:
         "kind": "sync",
         "event_id": None,
         "subject": "order/7",
+        "lifecycle": "order",
+        "scope": "",
+        "ref": "7",
         "destination": "crm",
         "reason": "refused",
         "summary": "crm refuses order/7: HTTP 422",
         "remedy": item["remedy"],
         "first_at": item["first_at"],
         "last_at": item["last_at"],
+        "redriven": 0,
+        "resolution": None,
+        "resolved_at": None,
         "attempts": item["attempts"],
     } == item
     assert [500, 422] == [attempt["http_status"] for attempt in item["attempts"]]
@@ -304,11 +310,76 @@ async def test_a_letter_that_was_closed_says_how(api: Api, store: Pool) -> None:
             tx, kind="event", event_id=new_id(), resolved_at=rows.AT, resolution="redriven"
         )
     [letter_id] = await letter_ids(store)
-    async with api.session.get(
-        f"{api.url}/dead-letters/{letter_id}", headers=internals.bearer()
-    ) as answer:
-        assert 404 == answer.status
-        assert "redriven at 2026-03-01" in (await answer.json(content_type=None))["detail"]
+    shown = await api.get(f"/dead-letters/{letter_id}", shape="DeadLetter")
+    assert ("redriven", "2026-03-01T12:00:00+00:00") == (shown["resolution"], shown["resolved_at"])
+    assert [] == (await api.get("/dead-letters"))["items"]
+    assert [shown] == (await api.get("/dead-letters", resolution="redriven"))["items"]
+    assert [] == (await api.get("/dead-letters", resolution="discarded"))["items"]
+
+
+async def test_a_letter_that_died_again_says_how_often_it_was_redriven(
+    api: Api, store: Pool
+) -> None:
+    """Of its own event, or of its own sync, and only before it."""
+    closed = {"resolved_at": rows.AT, "resolution": "redriven"}
+    async with transaction(store) as tx:
+        event_id, subject = await rows.event(tx), await rows.subject(tx, ref="7")
+        of_sync = {"kind": "sync", "subject_id": subject}
+        for destination in ("crm", "crm", "wms"):
+            await rows.letter(tx, destination=destination, **of_sync, **closed)
+        await rows.letter(tx, kind="event", event_id=event_id, **closed)
+        await rows.letter(tx, kind="event", event_id=new_id(), **closed)
+        await rows.letter(tx, kind="event", event_id=event_id)
+        await rows.sync(tx, subject, state="dead", synced_version=0)
+        await rows.letter(tx, destination="crm", reason="refused", **of_sync)
+    found = (await api.get("/dead-letters"))["items"]
+    assert {"event": 1, "sync": 2} == {item["kind"]: item["redriven"] for item in found}
+    closed_ones = (await api.get("/dead-letters", resolution="redriven"))["items"]
+    assert [0, 0, 0, 1, 0] == [item["redriven"] for item in closed_ones]
+
+
+async def test_each_cause_shows_what_its_last_letter_says(api: Api, store: Pool) -> None:
+    async with transaction(store) as tx:
+        await dead_event(tx, ref="1")
+        for ref in ("2", "3"):
+            await dead_sync(tx, ref)
+    queues = (await api.get("/dead-letters/queues"))["items"]
+    assert ["The status is not known.", "crm refuses order/3: HTTP 422"] == [
+        queue["causes"][0]["sample"]["summary"] for queue in queues
+    ]
+    shown = await api.get(f"/dead-letters/{queues[1]['causes'][0]['sample']['id']}")
+    assert "order/3" == shown["subject"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"kind": "event"}, ["order/a:1", "order/1"]),
+        ({"source": "shop"}, ["order/1"]),
+        ({"kind": "sync", "source": "shop"}, []),
+        ({"subject": "order/1"}, ["order/1"]),
+        ({"subject": "order/a:1"}, ["order/a:1"]),
+        ({"subject": "order/2", "destination": "crm"}, ["order/2"]),
+        ({"subject": "order/2", "destination": "wms"}, []),
+        ({"destination": "crm", "reason": "refused"}, ["order/2"]),
+        ({"kind": "event", "destination": "crm"}, []),
+    ],
+)
+async def test_a_filter_finds_and_counts_the_same(
+    api: Api, store: Pool, wanted: dict[str, str], found: list[str]
+) -> None:
+    async with transaction(store) as tx:
+        await dead_event(tx, ref="1")
+        await dead_event(tx, scope="a", ref="1", source="wms")
+        await dead_sync(tx, "2")
+    items = (await api.get("/dead-letters", **wanted))["items"]
+    assert found == [item["subject"] for item in items]
+    body = {"filter": wanted, "dry_run": True}
+    said = await api.post("/dead-letters/redrive", body, status=200)
+    assert len(found) == said["matched"]
+    async with running(jobs.Runner(store, dead_letters.STEPS).run):
+        said = await api.post("/dead-letters/redrive", {"filter": wanted})
+        assert len(found) == (await api.ended(said["job"]))["done"]
 
 
 MISTAKES: list[tuple[object, str]] = [

@@ -128,6 +128,7 @@ async def test_a_subject_is_shown_with_all_that_is_known(api: Api, store: Pool) 
         "flags": [],
         "merged_into": None,
         "updated_at": body["updated_at"],
+        "stuck": body["stuck"],
         "lanes": {"payment": "paid"},
         "parcels": [],
         "attributes": {"amount": "10.00", "vip": True},
@@ -148,8 +149,10 @@ async def test_a_subject_is_shown_with_all_that_is_known(api: Api, store: Pool) 
                 "difference": [],
             }
         ],
+        "versions": [],
         "history": body["history"],
     } == body
+    assert ["dead_event", "retrying", "unfolded"] == [each["kind"] for each in body["stuck"]]
     assert {
         "kind": "event",
         "event_id": str(paid),
@@ -162,6 +165,7 @@ async def test_a_subject_is_shown_with_all_that_is_known(api: Api, store: Pool) 
         "outcome": "applied",
         "reason": "it was applied",
         "actor": None,
+        "events": 1,
     } == body["history"][0]
     assert [
         (str(paid), "applied", "it was applied"),
@@ -299,7 +303,7 @@ async def _event_without_request(store: Pool) -> UUID:
 
 MISTAKES = {
     "/ledger?x=1": "'x' is not known; there are none here",
-    "/subjects?colour=red": "'colour' is not known; known are lifecycle, status, ref, flag, alias",
+    "/subjects?colour=red": "'colour' is not known; known are q, lifecycle, status, ref, flag, alias",
     "/subjects?ref=a&ref=b": "ref was sent more than once",
     "/subjects?ref=": "ref must be 1 to 256 characters",
     "/subjects?ref=%00": "without NUL",

@@ -17,7 +17,7 @@ from service.domain.errors import ConfigurationError, Conflict, StoreUnavailable
 from service.intake.provider import RawRequest, Reply
 from service.settings import Address, Server
 from service.web.limits import Limits
-from service.web.listeners import listening
+from service.web.listeners import LEAVING, listening
 from service.web.public import public_app
 from tests import reception
 from tests.reception import Desk, post
@@ -307,3 +307,19 @@ def test_a_weak_parser_is_refused_at_the_start(
         cwd=Path(__file__).parents[2],
     )
     assert sentence in ran.stdout
+
+
+async def test_a_listener_that_closes_soon_asks_for_another_connection() -> None:
+    app = public_app(Desk(), Server(data_dir=Path("unused")), lambda: datetime.now(UTC))
+    app[LEAVING] = leaving = asyncio.Event()
+    async with listening(app, Address("127.0.0.1", 0), name="public") as url:
+        desk = reception.Reception(url, Desk())
+        reader, writer = await desk.connect()
+        kept = post(BODY).replace(b"Connection: close\r\n", b"")
+        writer.write(kept)
+        assert b"connection: close" not in (await reader.readuntil(b"\r\n\r\n")).lower()
+        leaving.set()
+        writer.write(kept)
+        last = await asyncio.wait_for(reader.read(), 5.0)
+        assert (1, 1) == (last.count(b" 202 "), last.lower().count(b"connection: close"))
+        writer.close()

@@ -4,11 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from service.domain.events import Event
 from service.domain.routing import PRIORITIES, Condition, Route
+from service.domain.verdict import DeadLetter, Reason
 from service.ops import ledger
 from service.settings import Destination, RetryRule
 from service.store import partitions, pool, syncs
@@ -339,6 +341,50 @@ async def test_a_lease_left_by_a_dead_worker_is_taken_over(db: Pool) -> None:
             life=timedelta(seconds=1),
         )
     assert settled == {}
+
+
+async def test_what_dies_while_a_newer_version_is_owed_leaves_no_letter_behind(db: Pool) -> None:
+    """The fold waits for the row, and its own sight of the letters is older than that."""
+    dying = station(db, Crm())
+    await dying.happen(make.event(lane="payment", status="paid"))
+    (ticket,) = dying.pump.station.waiting
+    async with pool.transaction(db) as tx:
+        await syncs.leave(tx, [_given_up(ticket.lease)], destination="crm")
+        folding = asyncio.create_task(dying.happen(make.event(lane="delivery", status="picked_up")))
+        await until(partial(_waits, db))
+    await folding
+    assert [("pending", 2)] == await rows(db, "SELECT state, desired_version FROM syncs")
+    assert [("superseded",)] == await rows(db, "SELECT resolution FROM dead_letters")
+    assert (await ledger.read(db))["balanced"] is True
+
+
+async def test_what_is_given_up_while_a_newer_version_comes_is_tried_with_that(db: Pool) -> None:
+    dying = station(db, Crm())
+    await dying.happen(make.event(lane="payment", status="paid"))
+    (ticket,) = dying.pump.station.waiting
+
+    async def give_up() -> None:
+        async with pool.transaction(db) as tx:
+            await syncs.leave(tx, [_given_up(ticket.lease)], destination="crm")
+
+    async with pool.transaction(db) as tx:
+        await tx.execute("UPDATE syncs SET desired_version = 2")
+        giving_up = asyncio.create_task(give_up())
+        await until(partial(_waits, db))
+    await giving_up
+    assert [("pending", 2)] == await rows(db, "SELECT state, desired_version FROM syncs")
+    assert [] == await rows(db, "SELECT * FROM dead_letters")
+
+
+def _given_up(lease: syncs.Lease) -> syncs.Left:
+    letter = DeadLetter(Reason.REFUSED, "It will not have it.")
+    return syncs.Left(lease, 1, "dead", error=letter.summary, letter=letter)
+
+
+async def _waits(db: Pool) -> bool:
+    """Whether anybody waits for a lock of another."""
+    query = "SELECT 1 FROM pg_locks WHERE NOT granted"
+    return bool(await rows(db, query))
 
 
 async def test_stopping_finishes_calls_and_gives_back_what_was_not_started(db: Pool) -> None:

@@ -20,6 +20,14 @@ from tests.rabbitmq import Rabbit
 pytestmark = pytest.mark.rabbitmq
 
 MIGRATE = "run `orderhook migrate`"
+FORGET = """
+{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"%s">>)),
+All = rabbit_amqqueue:consumers(Q),
+[ra:process_command(amqqueue:get_pid(Q),
+    rabbit_fifo:make_checkout({element(2, C), element(1, C)}, cancel, #{})) || C <- All],
+length(All).
+"""
+"""Takes every consumer out of a quorum queue, behind the back of its channel."""
 
 
 @pytest.fixture
@@ -184,8 +192,9 @@ async def test_an_exchange_that_vanished_closes_the_broker_to_publishers(
         await channel.exchange_delete(topology.exchange)
     with pytest.raises(BrokerUnavailable):
         await broker.publish(topology.work, b"one")
-    await _until(lambda: MIGRATE in (broker.trouble or ""))
     assert not broker.open
+    await asyncio.wait_for(broker.wait_open(), 20)
+    await broker.publish(topology.work, b"two")
 
 
 # Broken connections
@@ -289,25 +298,20 @@ async def test_a_supervising_task_that_is_cancelled_from_outside_starts_again(
 # Trouble in the server
 
 
-async def test_deleted_queues_are_reported_and_consumed_again_once_they_are_back(
+async def test_deleted_queues_are_declared_anew_and_consumed_again(
     broker: rabbitmq.Rabbit, amqp_url: str, topology: Topology
 ) -> None:
     arrived: asyncio.Queue[Delivery] = asyncio.Queue()
     await broker.consume(topology.work, prefetch=5, on_delivery=arrived.put_nowait)
     await broker.publish(topology.work, b"one")
     held = await arrived.get()
-    before = _transitions("consume", "suspect")
     await _delete_queues(amqp_url, topology)
     with pytest.raises(BrokerUnavailable):
         await broker.publish(topology.work, b"two")
-    await _until(lambda: MIGRATE in (broker.trouble or ""))
-    assert not broker.open
-    # RabbitMQ 3.10.8 moves a consumer that has not heard of it yet, acks and all, to the new queue.
-    await _until(lambda: _transitions("consume", "suspect") > before)
-    await held.ack()
-    created = await rabbitmq.declare(amqp_url, topology, settle=0)
-    assert {topology.work, topology.dead} == set(created)
+    assert not broker.open, "fresh queues are not used at once"
     await asyncio.wait_for(broker.wait_open(), 20)
+    await held.ack()
+    await rabbitmq.verify(amqp_url, topology)
     await broker.publish(topology.work, b"three")
     assert b"three" == (await asyncio.wait_for(arrived.get(), 20)).body
 
@@ -318,7 +322,38 @@ async def test_a_consumer_hears_of_a_deleted_queue_without_publishing(
     await broker.consume(topology.work, prefetch=5, on_delivery=lambda _: None)
     await _until_depth(broker, topology.work, consumers=1)
     await _delete_queues(amqp_url, topology)
-    await _until(lambda: MIGRATE in (broker.trouble or ""))
+    await _until(lambda: broker.trouble is not None)
+    await asyncio.wait_for(broker.wait_open(), 20)
+    await _until_depth(broker, topology.work, consumers=1)
+
+
+async def test_bindings_that_were_removed_are_made_anew(
+    broker: rabbitmq.Rabbit, rabbit: Rabbit, amqp_url: str, topology: Topology
+) -> None:
+    """At once where a message finds no way; where nobody publishes, by the next look."""
+    async with _channel(amqp_url) as channel:
+        for queue in topology.queues:
+            await (await channel.get_queue(queue.name)).unbind(queue.exchange, queue.name)
+    with pytest.raises(BrokerUnavailable, match="no way to queue"):
+        await broker.publish(topology.work, b"one")
+    await asyncio.wait_for(broker.wait_open(), 20)
+    await broker.publish(topology.work, b"two")
+    bindings = await asyncio.to_thread(rabbit.ctl, "list_bindings", "source_name")
+    assert {topology.exchange, topology.dead_exchange} <= set(bindings.split())
+
+
+async def test_a_consumer_that_the_server_lost_without_a_word_is_attached_again(
+    broker: rabbitmq.Rabbit, rabbit: Rabbit, topology: Topology
+) -> None:
+    """A quorum queue forgets whom it serves, and the channel knows nothing of it."""
+    arrived: asyncio.Queue[Delivery] = asyncio.Queue()
+    await broker.consume(topology.work, prefetch=5, on_delivery=arrived.put_nowait)
+    await _until_depth(broker, topology.work, consumers=1)
+    forgotten = FORGET % topology.work
+    assert "1" == (await asyncio.to_thread(rabbit.ctl, "eval", forgotten)).strip()
+    await _until_depth(broker, topology.work, consumers=0)
+    await broker.publish(topology.work, b"one")
+    assert b"one" == (await asyncio.wait_for(arrived.get(), 30)).body
 
 
 async def test_connections_closed_by_an_operator_come_back(
@@ -400,14 +435,17 @@ async def test_verifying_an_empty_server_names_the_remedy_and_makes_nothing(
             await channel.get_queue(topology.work)
 
 
-async def test_roles_declare_nothing(amqp_url: str, topology_prefix: str) -> None:
+async def test_a_role_declares_what_is_missing(amqp_url: str, topology_prefix: str) -> None:
     topology = Topology(topology_prefix)
-    async with rabbitmq.connect(amqp_url, topology) as broker:
-        await broker.consume(topology.work, prefetch=1, on_delivery=lambda _: None)
-        await _until(lambda: MIGRATE in (broker.trouble or ""))
-    async with _channel(amqp_url) as channel:
-        with pytest.raises(ChannelNotFoundEntity):
-            await channel.get_queue(topology.work)
+    await rabbitmq.make_sure(amqp_url, topology, settle=0)
+    await rabbitmq.verify(amqp_url, topology)
+
+
+async def test_a_role_makes_sure_of_nothing_that_differs(amqp_url: str, topology: Topology) -> None:
+    await _delete_queues(amqp_url, topology)
+    await rabbitmq.declare(amqp_url, replace(topology, delivery_limit=9), settle=0)
+    with pytest.raises(ConfigurationError, match="other arguments"):
+        await rabbitmq.make_sure(amqp_url, topology, settle=0)
 
 
 @pytest.mark.parametrize("ask", [rabbitmq.verify, rabbitmq.declare])
@@ -419,20 +457,41 @@ async def test_a_queue_with_other_arguments_is_reported_with_the_remedy(
         await ask(amqp_url, other)
 
 
-async def test_roles_need_no_permission_to_declare(rabbit: Rabbit, topology: Topology) -> None:
+@pytest.fixture
+async def humble_url(rabbit: Rabbit, topology: Topology) -> AsyncIterator[str]:
+    """The server as a user sees it who may write and read, and configure nothing."""
     await asyncio.to_thread(rabbit.ctl, "add_user", topology.prefix, "secret")
     permissions = (topology.prefix, "^$", ".*", ".*")
     await asyncio.to_thread(rabbit.ctl, "set_permissions", *permissions)
-    try:
-        url = str(URL(rabbit.url).with_user(topology.prefix).with_password("secret"))
-        await rabbitmq.verify(url, topology)
-        async with rabbitmq.connect(url, topology) as broker:
-            await asyncio.wait_for(broker.wait_open(), 20)
+    yield str(URL(rabbit.url).with_user(topology.prefix).with_password("secret"))
+    await asyncio.to_thread(rabbit.ctl, "delete_user", topology.prefix)
+
+
+async def test_roles_need_no_permission_to_declare(humble_url: str, topology: Topology) -> None:
+    await rabbitmq.make_sure(humble_url, topology)
+    async with rabbitmq.connect(humble_url, topology) as broker:
+        await asyncio.wait_for(broker.wait_open(), 20)
+        await broker.publish(topology.work, b"one")
+    with pytest.raises(ConfigurationError, match="configure permission"):
+        await rabbitmq.declare(humble_url, topology)
+
+
+async def test_a_role_that_may_not_declare_names_the_remedy_and_waits_for_it(
+    humble_url: str, amqp_url: str, topology: Topology
+) -> None:
+    async with rabbitmq.connect(humble_url, topology) as broker:
+        await asyncio.wait_for(broker.wait_open(), 20)
+        await _delete_queues(amqp_url, topology)
+        with pytest.raises(BrokerUnavailable):
             await broker.publish(topology.work, b"one")
-        with pytest.raises(ConfigurationError, match="configure permission"):
-            await rabbitmq.declare(url, topology)
-    finally:
-        await asyncio.to_thread(rabbit.ctl, "delete_user", topology.prefix)
+        await _until(lambda: MIGRATE in (broker.trouble or ""))
+        with pytest.raises(ConfigurationError, match=MIGRATE):
+            await rabbitmq.make_sure(humble_url, topology)
+        assert not broker.open
+        made = await rabbitmq.declare(amqp_url, topology, settle=0)
+        assert {topology.work, topology.dead} == set(made)
+        await asyncio.wait_for(broker.wait_open(), 20)
+        await broker.publish(topology.work, b"two")
 
 
 # Failing to connect

@@ -322,6 +322,25 @@ async def test_what_was_in_a_purged_queue_is_redriven(
 
 
 @pytest.mark.rabbitmq
+async def test_a_broker_wiped_with_thousands_in_flight_is_declared_anew_and_filled_again(
+    store: Pool, rabbit_broker: Broker, topology: Topology, amqp_url: str
+) -> None:
+    """All of them had been handed to it; nobody helps. 100 000 of them may take ten minutes."""
+    async with pool.session(store) as tx:
+        owed = await owe(tx, 5000, due=9.5, published=-0.5)
+    folding = Folding(store)
+    consumer = Consumer(rabbit_broker, topology, store, folding.fold)
+    async with running(Relay(rabbit_broker, topology, store).run, consumer.run):
+        async with await aio_pika.connect(amqp_url) as connection, connection.channel() as channel:
+            for queue in topology.queues:
+                await channel.queue_delete(queue.name)
+            for exchange in topology.exchanges:
+                await channel.exchange_delete(exchange)
+        await eventually(lambda: folding.has_finished(owed), within=50)
+    assert sorted(owed) == sorted(folding.finished)
+
+
+@pytest.mark.rabbitmq
 async def test_a_deleted_queue_with_messages_in_flight_loses_nothing(
     store: Pool, rabbit_broker: Broker, topology: Topology, amqp_url: str
 ) -> None:

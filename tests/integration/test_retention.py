@@ -10,7 +10,7 @@ import pytest
 
 from service.domain.errors import StoreUnavailable
 from service.domain.events import Fate, Subject
-from service.ops import ledger, retention
+from service.ops import dossiers, ledger, retention
 from service.ops.retention import Done, Runner
 from service.settings.models import Retention
 from service.store import acceptance, folding, outbox, partitions, replays, subjects
@@ -81,6 +81,47 @@ async def test_settled_events_leave_and_ledger_and_order_stay_as_they_are(order:
     assert before == await state(order)
     assert {**counted, "at": None} == {**after, "at": None}
     assert after["balanced"]
+
+
+async def history(order: Desk, ref: str = "1001") -> list[dict[str, Any]]:
+    name = Subject("order", "", ref)
+    page = await dossiers.read(order.db, name, lifecycles=order.rules.lifecycles)
+    assert page is not None
+    steps: list[dict[str, Any]] = page["history"]
+    return steps
+
+
+async def test_the_page_of_an_order_says_what_stands_for_events_that_left(order: Desk) -> None:
+    await order.happen(*story())
+    await run(order)
+    later = shop("1001", lane="delivery", status="delivered", occurred_at=make.at(9))
+    await order.happen(later)
+    base, event = await history(order)
+    assert ("base", 5, make.at(4), None) == (
+        base["kind"],
+        base["events"],
+        base["occurred_at"],
+        base["outcome"],
+    )
+    assert (
+        f"5 events of order/1001, the last one of {make.at(4):%F %T}, left at"
+        f" {base['received_at']:%F %T}, beyond their retention; what they folded to stands, and"
+        " later events are folded upon it"
+    ) == base["reason"]
+    assert ("event", str(later.id), 1) == (event["kind"], event["event_id"], event["events"])
+
+
+async def test_of_merged_orders_each_base_is_told_until_one_is_made_of_them(order: Desk) -> None:
+    await order.happen(shop("1001", status="paid", occurred_at=make.at(1)))
+    await order.happen(shop("1002", lane="order", status="confirmed", occurred_at=None))
+    await run(order)
+    await order.merge("1002", "1001")
+    bases = [step for step in await history(order) if step["kind"] == "base"]
+    assert [(1, make.at(1)), (1, None)] == [
+        (step["events"], step["occurred_at"])
+        for step in sorted(bases, key=lambda step: str(step["reason"]))
+    ]
+    assert any(step["reason"].startswith("1 event of order/1002 left at ") for step in bases)
 
 
 async def test_what_is_younger_stays(order: Desk) -> None:

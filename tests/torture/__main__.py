@@ -1,7 +1,6 @@
-"""`make torture` and `make torture-report`: words in, sittings or pages out."""
+"""`make torture`, `torture-report` and `torture-bugs`: words in, sittings or pages out."""
 
 import asyncio
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -10,11 +9,14 @@ from typing import TypedDict, Unpack
 
 import click
 
-from tests.torture import page, report, sitting
+from tests.torture import page, planted, report, sitting
+from tests.torture.drills import outcome
+from tests.torture.drills.run import drill
 from tests.torture.faults import registry
 from tests.torture.sitting import Wish
 
 JOURNAL = Path(".torture/journal.jsonl")
+PLANTED = Path(".torture/planted.jsonl")
 LONGEST = 600.0
 """Seconds of one sitting; more is cut into several, each with the next seed."""
 LEAST = 5.0
@@ -87,14 +89,7 @@ async def _sit(wish: Wish, keep: Path | None) -> report.Record:
             return report.record(result, command=command(wish))
         finally:
             if keep is not None:
-                _kept(folder, keep / f"seed-{wish.seed}")
-
-
-def _kept(folder: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for pattern in ("*.log", "*.jsonl", "*.toml", "**/postgresql.log", "rabbitmq/log/*.log"):
-        for path in folder.glob(pattern):
-            shutil.copyfile(path, target / path.name)
+                sitting.keep(folder, keep / f"seed-{wish.seed}")
 
 
 def command(wish: Wish) -> str:
@@ -117,11 +112,41 @@ def show() -> None:
 @click.option("--write", type=click.Path(path_type=Path))
 def merged(journals: tuple[Path, ...], write: Path | None) -> None:
     """Add several journals up to one page."""
-    text = page.page(report.read(journals or (JOURNAL,)))
+    records = report.read(journals or (JOURNAL,))
+    drills = [one for one in records if "drill" in one]
+    text = page.page([one for one in records if "drill" not in one])
+    text = "\n\n".join([text, *map(outcome.page, drills)])
     if write is not None:
         write.parent.mkdir(parents=True, exist_ok=True)
         write.write_text(text + "\n")
     click.echo(text)
+
+
+@main.command("bugs")
+@click.argument("names", nargs=-1)
+@click.option("--control", is_flag=True, help="The same words, and nothing planted.")
+@click.option("--journal", type=click.Path(path_type=Path), default=PLANTED, show_default=True)
+@click.option("--keep", type=click.Path(path_type=Path), help="Leave logs here.")
+def bugs(names: tuple[str, ...], *, control: bool, journal: Path, keep: Path | None) -> None:
+    """Plant each bug in a copy of the tree, and demand that it is found."""
+    try:
+        ones = planted.chosen(names)
+    except planted.Unplantable as error:
+        raise click.UsageError(str(error)) from error
+    if control:
+        ones = list({one.run: one for one in reversed(ones)}.values())[::-1]
+    done: list[report.Record] = []
+    for one in ones:
+        click.echo(f"{one.name} {one.run}", err=True)
+        made = planted.sit(one, planting="control" if control else "planted", keep=keep)
+        report.append(made, journal)
+        click.echo(f"  {made['good']} {made['kinds']} {made['seconds']} s", err=True)
+        done.append(made)
+    click.echo(planted.page(done))
+    sys.exit(0 if all(one["good"] for one in done) else 1)
+
+
+main.add_command(drill)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import Literal
 
 PATIENCE = 3.0
 """Seconds a sender waits for an answer; most real ones hang up sooner than ten."""
+MOST_IDLE = 10.0
+"""Seconds a sender keeps an unused connection; the server keeps it for longer."""
 
 Silence = Literal["refused", "unknown"]
 """Without an answer: nothing can have been accepted, or nobody knows."""
@@ -33,6 +35,13 @@ class Shot:
 class Line:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    used: float = 0.0
+    """When it last carried an answer, by the monotonic clock."""
+
+    @property
+    def is_good(self) -> bool:
+        closed = self.reader.at_eof() or self.writer.transport.is_closing()
+        return not closed and time.monotonic() - self.used < MOST_IDLE
 
 
 class Gun:
@@ -58,6 +67,7 @@ class Gun:
                 line.writer.transport.abort()
             return Shot("unknown" if sent else "refused", duplicate=False, ms=_since(began))
         if keep:
+            line.used = time.monotonic()
             self._idle[address].append(line)
         else:
             line.writer.close()
@@ -77,7 +87,7 @@ class Gun:
         idle = self._idle[address]
         while idle:
             line = idle.pop()
-            if not line.reader.at_eof() and not line.writer.transport.is_closing():
+            if line.is_good:
                 return line
             line.writer.transport.abort()
         reader, writer = await asyncio.open_connection(*address)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -35,6 +36,7 @@ LINKS = (*POSTGRES, *BROKER, CRM)
 STUCK_AFTER = 75.0
 """Seconds in which a role must be ready whatever happens; no fault lasts so long."""
 HOOKS = Path(__file__).parent / "hooks"
+USUAL_RETRY = 'retry = { first = "300ms", max = "2s" }'
 RETRY = 'retry = { first = "300ms", max = "2s", max_attempts = 10000 }'
 
 
@@ -143,6 +145,8 @@ class Plant:
     """What had to be done by hand, for the report."""
     stuck: list[str] = field(default_factory=list)
     """Roles that came back, but not to work."""
+    changes: Mapping[str, str] = field(default_factory=dict)
+    """Words of the configuration, and what stands there instead."""
 
     @property
     def config(self) -> Path:
@@ -173,9 +177,10 @@ class Plant:
             secret=CRM_SECRET,
             timeout="1s",
         )
-        retry = 'retry = { first = "300ms", max = "2s" }'
-        assert retry in text
-        self.config.write_text(text.replace(retry, RETRY) + more)
+        for usual, instead in {USUAL_RETRY: RETRY, **self.changes}.items():
+            assert usual in text, usual
+            text = text.replace(usual, instead)
+        self.config.write_text(text + more)
 
     def environ(self, kind: str) -> dict[str, str]:
         """A role reaches everything through a proxy; the operator goes straight."""
@@ -215,7 +220,11 @@ class Plant:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await process.communicate()
+        try:
+            out, err = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
         return Said(process.returncode or 0, out.decode(), err.decode())
 
     async def migrate(self) -> None:
@@ -304,7 +313,12 @@ def base_environ(folder: Path) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, roles: Sequence[str], disk: Disk | None = None, faketime: str = ""
+    folder: Path,
+    *,
+    roles: Sequence[str],
+    disk: Disk | None = None,
+    faketime: str = "",
+    changes: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Plant]:
     """Everything is up when it begins, and nothing is left when it ends; `disk` holds the data."""
     async with AsyncExitStack() as stack:
@@ -329,6 +343,7 @@ async def running(
             crm,
             faketime=Path(faketime) if faketime else None,
             disk=disk,
+            changes=changes,
         )
         plant.shift.write_text("+0\n")
         plant.configure()

@@ -1,6 +1,8 @@
 """One sitting: traffic against a plant while faults come and go by the seed, then the proof."""
 
 import asyncio
+import shutil
+import subprocess
 import time
 import traceback
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +20,7 @@ from tests import servers
 from tests.acceptance.stage import token
 from tests.torture import disk, machine, plant, proof, schedule
 from tests.torture.faults.base import Fault, Target
+from tests.torture.handed import watched
 from tests.torture.machine import Machine
 from tests.torture.plant import Plant
 from tests.torture.schedule import Round, Turn
@@ -88,7 +91,7 @@ async def sit(wish: Wish, folder: Path, say: Any = print) -> Result:
     absent = {
         f"{kind.code} {kind.name}": why for kind in wish.faults if (why := kind.lacking(found))
     }
-    async with _plant(folder, found, kinds) as standing:
+    async with _plant(folder, found, kinds) as standing, watched(standing) as handed:
         traffic = Traffic(
             standing.sources,
             lambda: targets(standing),
@@ -115,9 +118,9 @@ async def sit(wish: Wish, folder: Path, say: Any = print) -> Result:
             await sending
         finally:
             sending.cancel()
-        await _quiet(standing, wish.quiet_within)
+        await quiet(standing, wish.quiet_within)
         quiet_after = time.monotonic() - healed
-        evidence = await _gather(standing)
+        evidence = await gather(standing)
         return Result(
             wish=wish,
             machine=found,
@@ -128,13 +131,14 @@ async def sit(wish: Wish, folder: Path, say: Any = print) -> Result:
             findings=[
                 *(proof.Finding("stuck", "role", why) for why in standing.stuck),
                 *conductor.crooked,
+                *handed.findings(),
                 *proof.findings(traffic.witness, evidence),
             ],
             looks=conductor.looks,
             kills=dict(standing.kills),
             surprises=standing.surprises(),
             remarks=standing.remarks,
-            versions=await _versions(standing),
+            versions=await versions(standing),
             load_seconds=loaded,
             quiet_after=quiet_after,
             absent=absent,
@@ -242,17 +246,17 @@ class _Conductor:
         )
 
 
-async def _quiet(standing: Plant, within: float) -> None:
+async def quiet(standing: Plant, within: float) -> None:
     """Return when nothing is owed and nothing is queued, or after a while."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         with suppress(OSError, asyncpg.PostgresError, TimeoutError):
-            if not any((await _owed(standing)).values()):
+            if not any((await owed(standing)).values()):
                 return
         await asyncio.sleep(0.3)
 
 
-async def _owed(standing: Plant) -> dict[str, int]:
+async def owed(standing: Plant) -> dict[str, int]:
     connection = await standing.postgres.connect()
     try:
         row = await connection.fetchrow(proof.OWED)
@@ -261,7 +265,7 @@ async def _owed(standing: Plant) -> dict[str, int]:
         await connection.close(timeout=5)
 
 
-async def _gather(standing: Plant) -> proof.Evidence:
+async def gather(standing: Plant) -> proof.Evidence:
     for role in standing.roles.values():
         await role.up()
     await asyncio.sleep(1.5)  # acks and the reports of spools follow what they are about
@@ -290,7 +294,11 @@ async def _queues(standing: Plant) -> dict[str, int]:
     topology = Topology(standing.prefix)
     left: dict[str, int] = {}
     for _ in range(20):
-        said = await standing.broker.ctl("list_queues", "name", "messages")
+        try:
+            said = await standing.broker.ctl("list_queues", "name", "messages")
+        except subprocess.TimeoutExpired:  # a node of Erlang more takes long on a busy machine
+            left = {"queues": 1}
+            continue
         rows = (line.split("\t") for line in said.splitlines())
         left = {row[0]: int(row[1]) for row in rows if row[0] in {topology.work, topology.dead}}
         if not any(left.values()):
@@ -299,7 +307,7 @@ async def _queues(standing: Plant) -> dict[str, int]:
     return left
 
 
-async def _versions(standing: Plant) -> dict[str, str]:
+async def versions(standing: Plant) -> dict[str, str]:
     connection = await standing.postgres.connect()
     try:
         names = ("server_version", "fsync", "synchronous_commit", "full_page_writes")
@@ -314,3 +322,11 @@ async def folder() -> AsyncIterator[Path]:
     """A temporary one that the servers' users may pass."""
     with servers.open_folder() as made:
         yield made
+
+
+def keep(folder: Path, target: Path) -> None:
+    """Copy what explains a sitting: logs, answers, the configuration."""
+    target.mkdir(parents=True, exist_ok=True)
+    for pattern in ("*.log", "*.jsonl", "*.toml", "**/postgresql.log", "rabbitmq/log/*.log"):
+        for path in folder.glob(pattern):
+            shutil.copyfile(path, target / path.name)

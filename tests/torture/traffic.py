@@ -167,6 +167,8 @@ class Traffic:
         pause = 0.2
         while True:
             async with self._room:
+                if self._given_up.is_set():
+                    return  # it waited for its turn, and nothing went out
                 shot = await self._attempt(post)
             if shot.accepted or gives_up or self._given_up.is_set():
                 return

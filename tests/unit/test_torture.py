@@ -2,19 +2,24 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import asdict, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from service.broker.window import WINDOW
 from tests.acceptance.reference import Said
 from tests.acceptance.senders import COURIER, Post
 from tests.torture import page, proof, schedule
 from tests.torture.crm import Book
-from tests.torture.faults import registry
+from tests.torture.faults import entries, registry
 from tests.torture.gun import Shot
+from tests.torture.handed import SLACK, Handed
+from tests.torture.plant import Plant
 from tests.torture.proof import Books, Evidence
 from tests.torture.proxy import Link, act
 from tests.torture.traffic import Witness
@@ -226,6 +231,26 @@ async def _said(link: Link, words: bytes, *, within: float = 0.3) -> bytes:
     writer.transport.abort()
     await asyncio.sleep(0)
     return got
+
+
+def test_the_tail_of_a_spool_is_torn_and_can_be_mended(tmp_path: Path) -> None:
+    path = tmp_path / "0.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE entries (number INTEGER PRIMARY KEY, sealed BLOB)")
+        rows = [(b"%d" % number * 8,) for number in range(5)]
+        db.executemany("INSERT INTO entries (sealed) VALUES (?)", rows)
+    torn = entries.tear(path)
+    assert [(path, 5, b"4" * 8), (path, 4, b"3" * 8), (path, 3, b"2" * 8)] == torn
+    with closing(sqlite3.connect(path)) as db, db:
+        assert [8, 8, 4, 4, 4] == [len(row[0]) for row in db.execute("SELECT sealed FROM entries")]
+
+
+def test_more_than_a_window_with_the_broker_is_found() -> None:
+    seen = Handed(cast("Plant", None))
+    seen.most = WINDOW + SLACK
+    assert [] == list(seen.findings())
+    seen.most += 1
+    assert ["unbounded"] == [found.kind for found in seen.findings()]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from enum import StrEnum
 
 import structlog
@@ -11,6 +10,7 @@ from service import supervisor
 from service.faultpoint import faultpoint
 from service.intake.provider import RawRequest
 from service.intake.spool.spool import Kept, Spool
+from service.supervisor import pause
 
 log = structlog.get_logger()
 
@@ -42,18 +42,21 @@ class Drain:
     async def run(self, stop: asyncio.Event) -> None:
         """Until stopped: look, bring, forget."""
         await self._spool.take_up()
+        most = STEP
         while not stop.is_set():
             supervisor.beat()
             held = self._spool.total
             if held.entries == held.damaged:
-                supervisor.idle()
-                await _pause(stop, IDLE)
-            elif not await self._step():
-                await _pause(stop, AWAY)
+                await pause(stop, IDLE)
+            elif await self._step(most):
+                most = STEP
+            else:
+                most = 1  # enough to see whether it is back
+                await pause(stop, AWAY)
 
-    async def _step(self) -> bool:
+    async def _step(self, most: int) -> bool:
         """Bring some; False when PostgreSQL does not answer yet."""
-        kept = await self._spool.oldest(STEP)
+        kept = await self._spool.oldest(most)
         fates = await asyncio.gather(*(self._bring(one.source, one.request) for one in kept))
         stored = _those(kept, fates, Brought.STORED)
         homeless = _those(kept, fates, Brought.HOMELESS)
@@ -69,9 +72,3 @@ class Drain:
 
 def _those(kept: Sequence[Kept], fates: Sequence[Brought], fate: Brought) -> list[int]:
     return [one.number for one, found in zip(kept, fates, strict=True) if found is fate]
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

@@ -6,10 +6,11 @@ sync is never tried again: nobody knows what the disk has then.
 """
 
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -79,8 +80,11 @@ class SpoolFile:
 
     def __init__(self, path: Path, *, most: int) -> None:
         """Open or make it, readable for its owner alone; raises SpoolTaken, SpoolBroken."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise SpoolBroken(f"The spool cannot be kept in {path.parent}: {error}.") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -94,6 +98,11 @@ class SpoolFile:
             os.close(self._lock)
             raise SpoolBroken(f"The spool {path.name} cannot be opened: {error}.") from error
         self._most = most
+
+    @property
+    def room(self) -> int:
+        """Bytes of sealed requests that it may take yet; the disk may have fewer."""
+        return self._most - self.total.size
 
     def add(self, entries: Sequence[New]) -> None:
         """Add all or none; durable when it returns. Raises SpoolFull, SpoolBroken."""
@@ -122,13 +131,24 @@ class SpoolFile:
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Forget what PostgreSQL has."""
+        gone = self._sized(numbers)
         self._write("DELETE FROM entries WHERE number = ?", [(number,) for number in numbers])
-        self.total = self._counted()
+        known = self.total
+        # To count a full spool anew takes longer than to drain a step of it.
+        self.total = replace(
+            known,
+            entries=known.entries - gone.entries,
+            size=known.size - gone.size,
+            damaged=known.damaged - gone.damaged,
+            oldest=self._first(),
+        )
 
     def set_aside(self, numbers: Sequence[int]) -> None:
         """Keep what cannot be opened, and try it no more."""
+        before = self._sized(numbers)
         self._write("UPDATE entries SET damaged = 1 WHERE number = ?", [(n,) for n in numbers])
-        self.total = self._counted()
+        damaged = self.total.damaged - before.damaged + before.entries
+        self.total = replace(self.total, damaged=damaged)
 
     def take_up(self) -> None:
         """Try again what was set aside: a key may be back."""
@@ -147,6 +167,20 @@ class SpoolFile:
             if error.sqlite_errorcode in FULL:
                 raise SpoolFull("There is no room left on the disk of the spool.") from error
             raise SpoolBroken(f"The disk of the spool failed: {error}.") from error
+
+    def _sized(self, numbers: Sequence[int]) -> Total:
+        """What these entries amount to."""
+        row = self._db.execute(
+            "SELECT count(*), coalesce(sum(length(sealed)), 0), min(at), coalesce(sum(damaged), 0)"
+            " FROM entries WHERE number IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(numbers)),),
+        ).fetchone()
+        return Total(*row)
+
+    def _first(self) -> float | None:
+        """When the entry was received that has lain here longest."""
+        row = self._db.execute("SELECT at FROM entries ORDER BY number LIMIT 1").fetchone()
+        return None if row is None else float(row[0])
 
     def _counted(self) -> Total:
         row = self._db.execute(
@@ -172,11 +206,11 @@ def _opened(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = FULL")
     db.executescript(SCHEMA)
     if fresh:
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     return db
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     """Make the names of new files durable too."""
     directory = os.open(path, os.O_RDONLY)
     try:

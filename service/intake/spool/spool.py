@@ -28,6 +28,8 @@ R = TypeVar("R")
 
 BATCH = 256
 WAITING = 4096
+ROOM = 1024 * 1024
+"""Bytes: the largest request that most sources may send."""
 PATIENCE = 5.0
 """Seconds a request may wait for the disk."""
 
@@ -67,6 +69,11 @@ class Spool:
     @property
     def total(self) -> Total:
         return self._file.total
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the next request is likely to be kept."""
+        return self._broken is None and self._file.room >= ROOM
 
     async def keep(self, source: str, request: RawRequest) -> None:
         """Return when the request is on stable storage; StoreUnavailable when it is not."""

@@ -2,7 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal, Self
 
@@ -30,9 +30,9 @@ class Jws:
     """A signature whose header was read and is not believed."""
 
     header: Mapping[str, object]
-    head: str
-    middle: str
-    signature: bytes
+    head: str = field(repr=False)
+    middle: str = field(repr=False)
+    signature: bytes = field(repr=False)
     key_id: str | None
     """The `kid`; `jku`, `jwk`, `x5u` and `x5c` would name a key of the sender's choice."""
 

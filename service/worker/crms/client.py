@@ -58,9 +58,9 @@ class Reply:
 
     status: int
     after: timedelta | None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Names in lower case."""
-    body: bytes | None = b""
+    body: bytes | None = field(default=b"", repr=False)
     """None when it did not come whole: too long, too slow, or broken off."""
 
     def json(self) -> JsonValue:

@@ -21,8 +21,8 @@ class Part:
     method: str
     target: str
     """The path and query, percent-encoded."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Answered:
     """What one call of a batch was answered."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 def encode(parts: Sequence[Part]) -> tuple[str, bytes]:

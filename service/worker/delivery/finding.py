@@ -12,8 +12,9 @@ from service.settings import Destination
 from service.store import syncs
 from service.store.pool import transaction
 from service.store.syncs import CLASSES
+from service.supervisor import pause
 from service.worker import sync
-from service.worker.delivery.station import Station, pause, set_when
+from service.worker.delivery.station import Station, set_when
 
 POLL_BUSY = 0.2
 POLL_IDLE = 0.5

@@ -187,7 +187,7 @@ def _missing(errand: Errand, *, rule: Destination, crm: Crm) -> Step:
 
 
 def _in_shadow(errand: Errand, difference: dict[str, drift.Difference], rule: Destination) -> Hold:
-    summary = f"{rule.name} is in shadow: {drift.spoken(difference)} was not written."
+    summary = f"{rule.name} is in shadow: nothing was written to {drift.spoken(difference)}."
     errand.answers.append((Answer(Class.OK, "shadow", detail=summary), 0))
     return Hold("shadow", difference, summary)
 

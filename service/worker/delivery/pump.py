@@ -17,6 +17,7 @@ from service.settings import Destination
 from service.store import events, syncs
 from service.store.pool import Connection, Pool, transaction
 from service.store.syncs import Lease, Owed
+from service.supervisor import SILENT, pause
 from service.worker import sync
 from service.worker.crms.base import Class, Crm, Records
 from service.worker.delivery import errands, planning
@@ -28,7 +29,7 @@ from service.worker.delivery.planning import Targets
 from service.worker.delivery.ports import Budget, Gate
 from service.worker.delivery.recording import Recorder
 from service.worker.delivery.round import Round
-from service.worker.delivery.station import Station, pause, set_when
+from service.worker.delivery.station import Station, set_when
 from service.worker.fold import Held
 from service.worker.roads import Memory
 from service.worker.tickets import Ticket
@@ -64,6 +65,11 @@ class Pump:
         self._foresight = Foresight()
         self._promised_calls = 0
         """Those that launches under way may start."""
+
+    @property
+    def silent(self) -> float:
+        """For how many seconds no call may lawfully end: until the lease of one is over."""
+        return _lease(self.station.rule) + SILENT
 
     @property
     def memory(self) -> Memory:

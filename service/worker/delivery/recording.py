@@ -16,10 +16,11 @@ from service.store import syncs
 from service.store.ids import made_at
 from service.store.pool import Connection, transaction
 from service.store.syncs import Attempt
+from service.supervisor import pause
 from service.worker import roads, sync
 from service.worker.delivery import errands, naming, saying
 from service.worker.delivery.errands import Errand
-from service.worker.delivery.station import Station, pause, set_when
+from service.worker.delivery.station import Station, set_when
 from service.worker.sync import Hold
 
 log = structlog.get_logger()

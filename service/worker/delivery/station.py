@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -63,9 +62,3 @@ async def set_when(stop: asyncio.Event, *events: asyncio.Event) -> None:
     await stop.wait()
     for event in events:
         event.set()
-
-
-async def pause(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import re
+import socket
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -119,6 +120,14 @@ subject = {{ ref = "order" }}
 options = {{ topics = ["arn:aws:sns:eu-central-1:123456789012:orders"] }}
 statuses = {{ "order.paid" = "payment.paid" }}
 """
+KEYED = """
+[sources.{name}]
+provider = "saleor"
+options = {{ domain = "shop.example.com" }}
+api = "http://127.0.0.1:{port}/{name}"
+"""
+KEY_SERVERS = ("rotating", "flooding", "dripping", "leading", "lying")
+"""Sources whose keys are fetched from a server of the attacker."""
 STORED = """
     SELECT (SELECT count(*) FROM requests) AS requests,
            (SELECT count(*) FROM events) AS events,
@@ -166,6 +175,8 @@ class Fortress:
     stage: Stage
     url: str
     pid: int
+    key_port: int
+    """Where the servers of KEY_SERVERS are looked for."""
     watches: list[Watch] = field(default_factory=list)
 
     async def rows(self) -> Rows:
@@ -237,13 +248,22 @@ def standing(folder: Path, postgres: servers.Postgres, template: str) -> Iterato
     name = f"attacked_{time.time_ns()}"
     postgres.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     stage = Stage(folder, postgres.database(name), "amqp://127.0.0.1:9/", "attacked")
-    stage.config.write_text(CONFIG.format(folder=folder, secret=SECRET.decode()))
+    port = _free_port()
+    keyed = "".join(KEYED.format(name=name, port=port) for name in KEY_SERVERS)
+    stage.config.write_text(CONFIG.format(folder=folder, secret=SECRET.decode()) + keyed)
     try:
         asyncio.run(stage.open("gateway"))
-        yield Fortress(stage, stage.public, int(stage.gateway["pid"]))
+        yield Fortress(stage, stage.public, int(stage.gateway["pid"]), port)
     finally:
         stage.close()
         postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port: int = asked.getsockname()[1]
+        return port
 
 
 def sign(body: bytes, *, key: bytes = SECRET) -> str:

@@ -1,8 +1,12 @@
 """The CRM hangs, storms, lies about its answer, dies and cannot be found."""
 
+import asyncio
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import orjson
 
 from tests.torture.crm import GOOD, Mood
 from tests.torture.faults.base import Fault
@@ -72,6 +76,49 @@ class Babbles(_Crm):
 class SlowCrm(_Crm):
     code, name = "F29", "CRM takes 0.7 s"
     mood = Mood(delay=0.7)
+
+
+class PutsOff(Fault):
+    """It asks a few to come again in an hour, and then many to come again soon.
+
+    Those few an operator sends at once in the end; all others must not have waited for them.
+    """
+
+    code, name, target = "F29", "CRM puts a few off for an hour", "crm"
+    seconds = (4.0, 8.0)
+    weight = 0.5
+
+    async def inject(self, plant: Plant) -> str:
+        self.few: set[str] = set()
+        self.before = len(_calls(plant))
+        await plant.crm.behave(Mood(mode="status", status=503, retry_after="3600", share=0.1))
+        async with asyncio.timeout(60):
+            while not self.put_off(plant):
+                await asyncio.sleep(0.05)
+        await plant.crm.behave(GOOD)
+        await asyncio.sleep(0.5)
+        self.few = self.put_off(plant)
+        await plant.crm.behave(Mood(mode="status", status=500, share=0.5))
+        return f"{len(self.few)} orders"
+
+    def put_off(self, plant: Plant) -> set[str]:
+        since = _calls(plant)[self.before :]
+        return {call["subject"] for call in since if call["mode"] == "status"}
+
+    async def heal(self, plant: Plant) -> None:
+        await plant.crm.behave(GOOD)
+        for subject in sorted(self.few):
+            ref = subject.removeprefix("order/")
+            words = ("--destination", "crm", "--retry", "--reason", "torture")
+            said = await plant.verb("orders", "push", ref, *words)
+            assert said.code in {0, 1}, said
+
+
+def _calls(plant: Plant) -> list[Mapping[str, Any]]:
+    """Whole lines of the CRM's file."""
+    whole = plant.crm.effects.read_bytes()
+    lines = whole[: whole.rfind(b"\n") + 1].splitlines()
+    return [call for line in lines if "subject" in (call := orjson.loads(line))]
 
 
 class Killed(Fault):

@@ -76,8 +76,21 @@ class GatewayCancelled(_Point):
 
 class RelayCancelled(_Point):
     code, name, target = "F33", "relay cancelled or held up", "relay"
-    points = ("relay.claimed", "publish.confirmed")
-    acts = ("cancel", "block")
+    points: ClassVar[tuple[Point, ...]] = ("relay.claimed", "publish.confirmed")
+    acts: ClassVar[tuple[Act, ...]] = ("cancel", "block")
+
+
+class RelayCancelledForGood(RelayCancelled):
+    """Nobody starts it anew: whatever is cancelled has to come back by itself."""
+
+    name = "relay cancelled until the end"
+    acts = ("cancel",)
+    points = ("relay.claimed",)
+    seconds = (2.0, 4.0)
+    weight = 0.2
+
+    async def heal(self, plant: Plant) -> None:
+        return
 
 
 class WorkerCancelled(_Point):

@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping
 
-from tests.torture.faults import broker, crm, network, points, postgres, resources, roles
+from tests.torture.faults import (
+    broker,
+    crm,
+    entries,
+    network,
+    points,
+    postgres,
+    power,
+    resources,
+    returns,
+    roles,
+)
 from tests.torture.faults.base import Fault
 
 FAULTS: tuple[type[Fault], ...] = (
@@ -12,10 +23,12 @@ FAULTS: tuple[type[Fault], ...] = (
     roles.RelayFrozen,
     roles.WorkerKilled,
     roles.WorkerFrozen,
+    roles.AllWorkersFrozen,
     roles.AllKilled,
     roles.SecondRelay,
     roles.RollingRestart,
     roles.MigrationUnderLoad,
+    roles.ReadAgain,
     roles.BrokenConfiguration,
     postgres.Killed,
     postgres.Away,
@@ -44,6 +57,7 @@ FAULTS: tuple[type[Fault], ...] = (
     broker.ConfirmsHeld,
     broker.ConsumerTimeout,
     broker.QueueFull,
+    broker.Garbage,
     network.OneWay,
     network.Silent,
     network.Refused,
@@ -65,6 +79,7 @@ FAULTS: tuple[type[Fault], ...] = (
     crm.Limits,
     crm.Babbles,
     crm.SlowCrm,
+    crm.PutsOff,
     crm.Killed,
     crm.Frozen,
     crm.NoName,
@@ -74,10 +89,16 @@ FAULTS: tuple[type[Fault], ...] = (
     points.FoldAtPoint,
     points.SyncAtPoint,
     points.SpoolAtPoint,
+    power.SpoolForgets,
+    entries.TornTail,
     points.GatewayCancelled,
     points.RelayCancelled,
+    points.RelayCancelledForGood,
     points.WorkerCancelled,
+    returns.ComeBack,
+    returns.ComeBackInVain,
     resources.ClockWrong,
+    resources.WorkerAhead,
     resources.LittleProcessor,
     resources.LittleMemory,
     resources.FewFiles,
@@ -85,7 +106,7 @@ FAULTS: tuple[type[Fault], ...] = (
 
 ABSENT: Mapping[str, str] = {
     "F31 thread pool full": "only the spool uses a thread, and it has one of its own",
-    "F32 torn tail, bit flip, dropped writes": "tests/unit/spool does it to the file itself",
+    "F32 bit flip": "tests/unit/spool does it to the file itself",
     "F36 JWKS unavailable": "no source of this installation verifies by one",
 }
 """Faults of the list that no injector here stands for."""

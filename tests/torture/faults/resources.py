@@ -5,6 +5,7 @@ import os
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 from tests.torture.faults.base import CUT, SHED, Fault, up
 from tests.torture.faults.roles import restart
@@ -20,6 +21,8 @@ class ClockWrong(Fault):
     code, name, target = "F30", "wall clock wrong", "operator"
     seconds = (5.0, 12.0)
     lawful = CUT | SHED | {"rejected"}
+    shifts: ClassVar[tuple[str, ...]] = ("+1h", "-1h", "+30s x1.5", "-25s", "+4m")
+    kinds: ClassVar[tuple[str, ...]] = ("gateway", "relay", "worker")
 
     @classmethod
     def lacking(cls, machine: Machine) -> str:
@@ -27,8 +30,8 @@ class ClockWrong(Fault):
 
     async def inject(self, plant: Plant) -> str:
         assert plant.faketime is not None
-        shift = self.chance.choice(("+1h", "-1h", "+30s x1.5", "-25s", "+4m"))
-        self.victim = self.chance.choice(plant.of("gateway", "relay", "worker"))
+        shift = self.chance.choice(self.shifts)
+        self.victim = self.chance.choice(plant.of(*self.kinds))
         plant.shift.write_text("+0\n")
         self.victim.extra = {
             "LD_PRELOAD": str(plant.faketime),
@@ -47,6 +50,16 @@ class ClockWrong(Fault):
         self.victim.extra = {}
         await up([self.victim])
         await restart(self.victim)
+
+
+class WorkerAhead(ClockWrong):
+    """What it puts off by its own clock is put off too long; its signatures are good still."""
+
+    name = "clock of a worker four minutes ahead"
+    seconds = (8.0, 12.0)
+    weight = 0.5
+    shifts = ("+4m",)
+    kinds = ("worker",)
 
 
 class _Limited(Fault):

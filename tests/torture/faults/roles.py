@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from tests.torture.faults.base import CUT, Fault, freeze, thaw, up
 from tests.torture.plant import Plant, Role
@@ -9,6 +11,8 @@ from tests.torture.plant import Plant, Role
 PAST_THE_LEASE = (13.0, 15.0)
 """Seconds; a lease runs two call time-outs of a second and ten more."""
 STOPS_WITHIN = 30.0
+PATIENCE = 40.0
+"""Seconds an operator waits for a verb; a replay goes on without its terminal."""
 STARTS_WITHIN = 100.0
 """Whatever else is broken meanwhile."""
 
@@ -73,6 +77,17 @@ class WorkerKilled(_Killed):
 class WorkerFrozen(_Frozen):
     code, name, target = "F34", "worker frozen past its leases", "worker"
     seconds = PAST_THE_LEASE
+
+
+class AllWorkersFrozen(_Frozen):
+    """Nobody takes anything: what is accepted meanwhile has to wait somewhere."""
+
+    code, name, target = "F34", "every worker frozen", "worker"
+    seconds = (20.0, 24.0)
+    weight = 0.5
+
+    def some(self, roles: Sequence[Role]) -> list[Role]:
+        return list(roles)
 
 
 class AllKilled(Fault):
@@ -148,6 +163,31 @@ class MigrationUnderLoad(Fault):
         assert said.code in {0, 3}, said
         assert "Traceback" not in said.err, said
         return "in vain" if said.code else ""
+
+    async def heal(self, plant: Plant) -> None:
+        return
+
+
+class ReadAgain(Fault):
+    """An operator has requests read again that were read well: nothing may come of it."""
+
+    code, name, target = "F36", "requests read again", "operator"
+    seconds = (0.5, 1.0)
+    weight = 0.5
+
+    async def inject(self, plant: Plant) -> str:
+        source = self.chance.choice(sorted(plant.sources))
+        since = datetime.now(UTC) - timedelta(seconds=3)
+        words = ("--source", source, "--since", f"{since:%Y-%m-%dT%H:%M:%S}", "--rate", "500")
+        chosen = ("--outcome", "applied", "--outcome", "superseded", "--outcome", "revoked")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                said = await plant.verb("events", "replay", *words, *chosen, "--yes")
+        except TimeoutError:
+            return f"{source}, not to the end"
+        # 3: PostgreSQL is away at the moment.
+        assert said.code in {0, 3}, said
+        return source if said.code == 0 else f"{source}, in vain"
 
     async def heal(self, plant: Plant) -> None:
         return

@@ -73,3 +73,19 @@ def test_no_fields_hide_nothing_and_an_unknown_source_has_the_usual_mask() -> No
     assert b"1001;Ada" == Mask.of([]).body(b"1001;Ada")
     assert USUALLY == mask_of({"shop": []}, "gone")
     assert {"email": HIDDEN} == everybody({"a": [], "b": ["email"]}).attributes({"email": "a@b"})
+
+
+def test_a_hidden_attribute_is_hidden_in_the_field_of_the_crm_it_is_written_to() -> None:
+    mask = USUALLY.carried([{"email": "UF_CRM_1", "vip": "UF_CRM_2"}, {"buyer_phone": "PHONE"}])
+    assert [HIDDEN, "yes", HIDDEN, HIDDEN, None, "paid"] == [
+        mask.field("UF_CRM_1", "ada@example.com"),
+        mask.field("UF_CRM_2", "yes"),
+        mask.field("PHONE", "+44"),
+        mask.field("Mobile", "+44"),
+        mask.field("UF_CRM_1", None),
+        mask.field("STAGE_ID", "paid"),
+    ]
+
+
+def test_nothing_is_hidden_where_a_source_says_so() -> None:
+    assert "+44" == Mask.of([]).carried([{"phone": "PHONE"}]).field("PHONE", "+44")

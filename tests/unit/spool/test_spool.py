@@ -11,8 +11,8 @@ import pytest
 from service.domain.errors import StoreUnavailable
 from service.intake.provider import RawRequest
 from service.intake.spool.drain import Brought, Drain
-from service.intake.spool.file import SpoolFile, SpoolTaken
-from service.intake.spool.spool import Spool
+from service.intake.spool.file import SpoolBroken, SpoolFile, SpoolTaken, Total
+from service.intake.spool.spool import ROOM, Spool
 from service.store.ids import new_id
 from service.vault import Vault
 from tests.owed import eventually, running
@@ -165,3 +165,33 @@ def _true(condition: Callable[[], bool]) -> Callable[[], "asyncio.Future[bool]"]
         return condition()
 
     return check  # type: ignore[return-value]
+
+
+async def test_what_lies_in_it_is_known_without_counting_anew(tmp_path: Path) -> None:
+    await kept(tmp_path / "0.db", *(request(b"x" * size) for size in (10, 200, 3000)))
+    one = spool(tmp_path / "0.db")
+    first, second, third = [each.number for each in await one.oldest(10)]
+    await one.set_aside([first, second])
+    await one.set_aside([first])
+    await one.forget([second, third, 99])
+    known = one.total
+    await one.close()
+    again = spool(tmp_path / "0.db")
+    assert (1, 1) == (known.entries, known.damaged)
+    assert again.total == known
+    await again.forget([first])
+    assert Total() == again.total
+    await again.close()
+
+
+async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SpoolBroken, match="cannot be kept in"):
+        spool(tmp_path / "file" / "0.db")
+
+
+async def test_one_without_room_says_so_before_it_refuses(tmp_path: Path) -> None:
+    one, small = spool(tmp_path / "0.db"), spool(tmp_path / "1.db", most=ROOM - 1)
+    assert (True, False) == (one.has_room, small.has_room)
+    await one.close()
+    await small.close()

@@ -146,7 +146,8 @@ def private(source: Source) -> keys.Private:
             return found
     raise ConfigurationError(
         f"The sender of {source.name} signs with a private key, which only it has; to simulate it "
-        "put the public key of a pair into secrets and give the private one (PEM) with --key-file."
+        "put the public key of a pair into secrets and give the private one (PEM) to "
+        "`orderhook send` with --key-file."
     )
 
 
