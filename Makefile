@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest -rs
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-unit test-long test-oracles check bench fuzz messages fmt clean
+.PHONY: help demo run test test-unit test-long test-oracles check bench bench-console fuzz messages pictures fmt clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: $(VENV)/.dev ## Measure acceptance beside a bare handler, judging beside 
 	@$(BIN)/python -m tests.bench.verify
 	@$(BIN)/python -m tests.bench.crm
 
+bench-console: $(VENV)/.dev ## Measure the console over a million events, and webhooks while people click: ARGS="--keep FOLDER"
+	@$(BIN)/python -m tests.bench.console $(ARGS)
+
 fuzz: $(VENV)/.dev ## Look for bytes that break a parser or a verifier, for SECONDS=60 in all
 	@$(BIN)/python -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(ARGS)
 
@@ -61,6 +64,9 @@ torture-drill: $(VENV)/.dev ## One promise at full size: DRILL=postgres-away, ro
 
 messages: $(VENV)/.dev ## Bring the texts of the console into the files that translate them
 	@$(BIN)/python -m tests.write_messages
+
+pictures: $(VENV)/.dev ## Take the pictures of docs/console anew
+	@$(PYTEST) $(ARGS) tests/browser/test_pictures.py --pictures
 
 fmt: $(VENV)/.dev ## Format the code and mend what lint can mend
 	@$(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""Every text that is stored becomes hostile: markup, templates, addresses, quotes, turned letters."""
+"""Every text that is stored becomes hostile: markup, templates, addresses, turned letters."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +16,8 @@ PAYLOADS = (
     "\u202egnp.exe\u2066\u200b\u0301",
 )
 TEXT = " ".join(PAYLOADS)
+LONGEST = (TEXT * 2).encode()[:256].decode("utf-8", "ignore")
+"""A number as long as a number may be."""
 EVALUATED = "z49z"
 """What a template would make of one of them."""
 SPARED: Mapping[str, Sequence[str]] = {
@@ -38,7 +40,6 @@ SPARED: Mapping[str, Sequence[str]] = {
     "bases": ("state", "untimed", "claims"),
     "rhythms": ("learned", "source"),
     # Not shown, or what work goes by.
-    "alembic_version": ("version_num",),
     "budgets": ("destination",),
     "console_departures": ("nonce", "verifier", "wanted"),
     "data_keys": ("name",),
@@ -56,29 +57,38 @@ COLUMNS = """
     FROM information_schema.columns c
     JOIN pg_class k ON k.relname = c.table_name AND k.relnamespace = 'public'::regnamespace
     WHERE c.table_schema = 'public' AND NOT k.relispartition
-      AND c.data_type IN ('text', 'jsonb', 'ARRAY', 'character varying') AND c.udt_name <> '_uuid'
+      AND c.table_name <> 'alembic_version'
+      AND c.data_type IN ('text', 'jsonb', 'ARRAY') AND c.udt_name <> '_uuid'
     ORDER BY 1, 2
 """
+NAMES = frozenset(
+    {"ref", "scope", "value", "type", "parcel", "lane", "status", "dedupe_key", "code"}
+)
+"""What things are found by: as long as names may be, and the same one wherever it stands."""
 VALUES: Mapping[str, str] = {
-    "text": "left($1, 220) || ' ' || substr(md5(ctid::text), 1, 6)",
-    "ARRAY": "ARRAY[$1]",
-    "jsonb": "jsonb_build_object($1, $1)",
+    "text": "$1::text || {name}",
+    "ARRAY": "ARRAY[$1::text]",
+    "jsonb": "jsonb_build_object($1::text, $1::text)",
 }
-DIFFERENCE = "jsonb_build_object($1, jsonb_build_object('ours', $1, 'theirs', $1))"
+SHORT = "left($1::text, 100) || ' ' || left({name}, 60)"
+SHAPED: Mapping[tuple[str, str], str] = {
+    ("captures", "headers"): "jsonb_build_array(jsonb_build_array($1::text, $1::text))",
+    ("syncs", "difference"): """jsonb_build_object(
+        $1::text, jsonb_build_object('ours', $1::text, 'theirs', $1::text))""",
+}
 
 
 async def poison(tx: Connection) -> int:
     """How many columns are hostile now; what is not text of others stays as it is."""
     columns = await tx.fetch(COLUMNS)
-    chosen = [
-        (table, name, VALUES[kind])
-        for table, name, kind in columns
-        if name not in SPARED.get(table, ())
-    ]
-    for table, name, value in chosen:
-        made = DIFFERENCE if name == "difference" else value
-        left = f"WHERE {name} IS NOT NULL" if table != "subjects" or name != "flags" else ""
-        await tx.execute(f"UPDATE {table} SET {name} = {made} {left}", TEXT)  # noqa: S608  # ours
+    chosen = [each for each in columns if each["column_name"] not in SPARED.get(each[0], ())]
+    for table, name, kind in chosen:
+        made = SHAPED.get((table, name)) or (SHORT if name in NAMES else VALUES[kind])
+        await tx.execute(
+            f"UPDATE {table} SET {name} = {made.format(name=name)}"
+            f" WHERE {name} IS NOT NULL AND length($1) > 0",
+            TEXT,
+        )
     return len(chosen)
 
 

@@ -12,6 +12,10 @@ from tests.browsing import Site
 from tests.furnished import Furnished
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pictures", action="store_true", help="keep the pictures of docs/console")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The browser outlives a test, and so does the loop that talks to it."""
     here = Path(__file__).parent

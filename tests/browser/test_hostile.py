@@ -1,18 +1,19 @@
 """Attack 50: every text that is stored is hostile, and each page shows it as the text it is."""
 
 import re
-from urllib.parse import urlsplit
+from collections import Counter
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode, urlsplit
 
 import aiohttp
 import pytest
-from playwright.async_api import Dialog, Page
+from playwright.async_api import Dialog, Page, expect
 
 from service.store.pool import transaction
 from service.web.console.routes import PREFIX
-from tests import hostile
-from tests.browser.test_site import console_routes
+from tests import hostile, rows
 from tests.furnished import Furnished, call
-from tests.hostile import EVALUATED, TEXT
+from tests.hostile import EVALUATED, LONGEST, TEXT
 
 pytestmark = pytest.mark.postgres
 
@@ -23,7 +24,9 @@ ACTIVE = """() => [...document.querySelectorAll("*")].filter(each =>
     || ["href", "src", "action", "formaction"].some(name =>
         /^\\s*(javascript|data|vbscript):/i.test(each.getAttribute(name) || ""))
 ).map(each => each.outerHTML.slice(0, 200))"""
-LINKS = "[...document.querySelectorAll('main a[href]')].map(each => each.href)"
+LINKS = """() => [...document.querySelectorAll("main a[href]")].map(each =>
+    new URL(each.getAttribute("href"), location.href).href)"""
+LONG = f"/orders/order/{quote(LONGEST, safe='')}"
 MOST_OF_A_ROUTE = 3
 """Pages of one kind that are looked at; the others are made alike."""
 
@@ -36,12 +39,7 @@ async def test_every_stored_text_is_hostile_and_no_page_takes_it_for_more(
     async with transaction(site.db) as tx:
         assert [] == await hostile.unknown(tx)
         assert await hostile.poison(tx) > 50
-    patterns = {
-        each.path: re.compile(PREFIX + re.sub(r"\{\w+:(.*?)\}(?=/|$)", r"(?:\1)", each.path) + "$")
-        for each in console_routes(site)
-        if each.method == "GET" and each.path in house.pages
-    }
-    seen: dict[str, int] = dict.fromkeys(patterns, 0)
+        await rows.subject(tx, ref=LONGEST)
     async with site.viewer("admin", subject=TEXT[:150]) as page:
         asked: list[str] = []
 
@@ -50,21 +48,50 @@ async def test_every_stored_text_is_hostile_and_no_page_takes_it_for_more(
             await dialog.dismiss()
 
         page.on("dialog", ask)
-        todo = [f"{site.url}{address}" for address in ("/", *_known(house))]
-        while todo:
-            url = todo.pop(0)
-            path = next((p for p, like in patterns.items() if like.match(urlsplit(url).path)), None)
-            if path is None or seen[path] >= MOST_OF_A_ROUTE:
-                continue
-            answer = await page.goto(url)
-            assert answer is not None
-            if answer.status != 200:
-                continue  # an order that is called otherwise now
-            seen[path] += 1
-            await _unharmed(page, url)
-            todo += [each for each in await page.evaluate(LINKS) if each.startswith(site.url)]
+        seen = await _walk(house, page)
         assert [] == asked
-    assert not [path for path, count in seen.items() if not count], seen
+    assert not house.pages.keys() - seen.keys()
+
+
+async def _walk(house: Furnished, page: Page) -> Mapping[str, int]:
+    """From what is known to all that it leads to: how many pages of each route were looked at."""
+    site = house.site
+    seen: Counter[str] = Counter()
+    todo = [f"{site.url}{address}" for address in ("/", *_known(house), LONG)]
+    while todo:
+        url = todo.pop(0)
+        path = _route(house, url)
+        if path is None or seen[path] >= MOST_OF_A_ROUTE:
+            continue
+        answer = await page.goto(url)
+        assert answer is not None
+        assert 200 == answer.status, url
+        seen[path] += 1
+        await _unharmed(page, url)
+        if "{ref" in path and "merge" not in path:
+            todo += await _merges(page, url)
+        todo += [each for each in await page.evaluate(LINKS) if each.startswith(site.url)]
+    return seen
+
+
+def _route(house: Furnished, url: str) -> str | None:
+    """The one that an address belongs to, of those that make pages."""
+    for path in house.pages:
+        like = PREFIX + re.sub(r"\{\w+:(.*?)\}(?=/|$)", r"(?:\1)", path)
+        if re.fullmatch(like, urlsplit(url).path):
+            return path
+    return None
+
+
+async def _merges(page: Page, url: str) -> list[str]:
+    """Of the longest number into this order; into itself it is refused."""
+    other = await page.locator("h1 .anywhere").inner_text()
+    into = urlencode({"into": other})
+    return (
+        []
+        if LONGEST in other
+        else [urlsplit(url)._replace(path=f"{PREFIX}{LONG}/merge", query=into).geturl()]
+    )
 
 
 async def _unharmed(page: Page, url: str) -> None:
@@ -74,9 +101,8 @@ async def _unharmed(page: Page, url: str) -> None:
     assert not await page.evaluate("window.pwned"), url
     assert EVALUATED not in await page.locator("body").inner_text(), url
     # What htmx puts in passes the guard as well, which would throw.
-    for element in await page.locator("[hx-trigger*='sse:']").all():
-        await element.evaluate("each => htmx.trigger(each, /sse:\\\\w+/.exec(each.getAttribute('hx-trigger'))[0])")
-    await page.wait_for_load_state("load")
+    await page.evaluate("askAgain()")
+    await expect(page.locator(".htmx-request")).to_have_count(0)
     assert not await page.evaluate("window.pwned"), url
 
 

@@ -303,7 +303,7 @@ async def _event_without_request(store: Pool) -> UUID:
 
 MISTAKES = {
     "/ledger?x=1": "'x' is not known; there are none here",
-    "/subjects?colour=red": "'colour' is not known; known are q, lifecycle, status, ref, flag, alias",
+    "/subjects?colour=red": "'colour' is not known; known are q, lifecycle, status, ref, flag",
     "/subjects?ref=a&ref=b": "ref was sent more than once",
     "/subjects?ref=": "ref must be 1 to 256 characters",
     "/subjects?ref=%00": "without NUL",

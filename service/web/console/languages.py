@@ -47,6 +47,11 @@ def text(message: str) -> str:
     return _texts(_present.get()).gettext(message) if message else ""
 
 
+def load(language: str) -> None:
+    """Read its texts before somebody asks for them."""
+    _texts(language)
+
+
 def mark(message: str) -> str:
     """A text that is said later, in the language of whoever reads it."""
     return message

@@ -1,6 +1,7 @@
 """Templates: a request and what to tell in, a page, or the part of it that was asked for, out."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -35,6 +36,22 @@ def set_up(app: web.Application) -> None:
     translating.install_gettext_callables(languages.text, languages.texts, newstyle=True)
     environment.globals |= {"_": said, "at": at, "asset": assets.url, "languages": languages.NAMES}
     environment.filters |= {"moment": moment, "number": number, "part": part}
+
+
+async def compiling(app: web.Application) -> AsyncIterator[None]:
+    """Compile every template on a thread: nobody waits while the first reader has it made."""
+    environment = aiohttp_jinja2.get_env(app)
+
+    async def compile_all() -> None:
+        for name in environment.list_templates():
+            await asyncio.to_thread(environment.get_template, name)
+        for language in languages.NAMES:
+            await asyncio.to_thread(languages.load, language)
+
+    task = asyncio.create_task(compile_all())
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def show(

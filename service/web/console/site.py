@@ -56,6 +56,7 @@ def console_app(console: Console, bounds: Limits) -> web.Application:
     app = web.Application(middlewares=[_headed, problems.answered])
     app[LIMITS] = bounds
     showing.set_up(app)
+    app.cleanup_ctx.append(showing.compiling)
 
     async def end(_app: web.Application) -> None:
         console.signals.end()
