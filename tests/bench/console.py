@@ -242,7 +242,8 @@ def write(file: Path, found: Sequence[Page], pairs: Sequence[Pair]) -> None:
         "intake": [asdict(pair) for pair in pairs],
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(body, indent=1, default=lambda value: round(value, 2)) + "\n")
+    short = json.loads(json.dumps(body), parse_float=lambda digits: round(float(digits), 2))
+    file.write_text(json.dumps(short, indent=1) + "\n")
     print(f"\nwritten to {file}")
 
 
