@@ -22,6 +22,20 @@ from yaml import safe_load
 from tests import internals, servers
 
 ROOT = Path(__file__).parents[1]
+EMBEDDED = """\
+[server]
+public = "127.0.0.1:0"
+internal = "127.0.0.1:0"
+data_dir = "data"
+sandbox = true
+[store]
+url = "env:DATABASE_URL"
+[broker]
+url = "embedded"
+[auth]
+jwt_secret = "env:JWT_SECRET"
+"""
+"""The beginning of a configuration that needs only a database."""
 COMPONENTS = safe_load((ROOT / "openapi.yaml").read_text("utf-8"))["components"]
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +59,11 @@ def actor() -> str:
     """Who is at the command line."""
     known = environment()
     return f"cli:{known.get('USER') or known.get('LOGNAME') or 'unknown'}"
+
+
+def moment(at: datetime | None) -> str:
+    """A time as tables show it, to the second."""
+    return f"{at:%F %T}" if at else ""
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print exactly the API's body.")

@@ -15,6 +15,7 @@ from rich.table import Table
 from service.cli.context import (
     EXIT_NEGATIVE,
     Context,
+    actor,
     as_json,
     print_json,
     reading,
@@ -26,7 +27,6 @@ from service.ops import dead_letters, jobs, lookups
 from service.ops.dead_letters import Order, Placed, Verb
 from service.ops.lookups import BadCursor, Body, Page
 from service.settings import Settings
-from service.settings.load import environment
 from service.store.dead_letters import Selection
 from service.store.jobs import Job
 from service.store.pool import Pool
@@ -197,7 +197,7 @@ def redrive(
     wanted = _selection(
         Selection(kind, destination, reason, source, subject, ids or None), all_=how["everything"]
     )
-    order = Order("redrive", wanted, _actor(), how["rate"])
+    order = Order("redrive", wanted, actor(), how["rate"])
     return wait_for(_carry_out(context.load(), order, how, watch=not no_wait))
 
 
@@ -220,7 +220,7 @@ def discard(
     wanted = _selection(
         Selection(kind, destination, reason, source, subject, ids or None), all_=how["everything"]
     )
-    order = Order("discard", wanted, _actor(), how["rate"], because)
+    order = Order("discard", wanted, actor(), how["rate"], because)
     return wait_for(_carry_out(context.load(), order, how, watch=False))
 
 
@@ -230,11 +230,6 @@ def _selection(wanted: Selection, *, all_: bool) -> Selection:
     if (wanted.ids is not None) + filtered + all_ != 1:
         raise click.UsageError("Say which letters: IDs, or filters as in `dead list`, or --all.")
     return wanted
-
-
-def _actor() -> str:
-    known = environment()
-    return f"cli:{known.get('USER') or known.get('LOGNAME') or 'unknown'}"
 
 
 async def _queues(settings: Settings) -> Body:

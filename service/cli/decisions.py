@@ -9,7 +9,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from service import app
-from service.cli.context import EXIT_NEGATIVE, Context, as_json, print_json, reading, wait_for
+from service.cli.context import (
+    EXIT_NEGATIVE,
+    Context,
+    actor,
+    as_json,
+    print_json,
+    reading,
+    wait_for,
+)
 from service.cli.jobs import tell_of_wait
 from service.cli.subjects import named, read_name, show_page
 from service.domain.errors import Misnamed, NotFound
@@ -18,7 +26,6 @@ from service.ops import corrections, jobs, names, refolds
 from service.ops.decisions import Hand
 from service.ops.lookups import Body
 from service.settings import Settings
-from service.settings.load import environment
 from service.store.jobs import Job
 from service.store.pool import Pool
 
@@ -205,11 +212,6 @@ async def _decide(settings: Settings, decide: Decide) -> Body:
 def acting(pool: Pool, settings: Settings) -> Hand:
     """Whoever sits at this command line."""
     return Hand(pool, app.rules(settings), actor())
-
-
-def actor() -> str:
-    known = environment()
-    return f"cli:{known.get('USER') or known.get('LOGNAME') or 'unknown'}"
 
 
 async def _refold(

@@ -1,7 +1,7 @@
 """`orderhook destinations`: how the systems we write to stand; pausing and resuming them."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 import click
@@ -9,12 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from service.cli.context import Context, as_json, print_json, reading, wait_for
+from service.cli.context import Context, actor, as_json, moment, print_json, reading, wait_for
 from service.cli.sources import print_settings
 from service.ops import destinations as systems
 from service.ops.lookups import Body
 from service.settings import Settings
-from service.settings.load import environment
 
 C = TypeVar("C", bound=Callable[..., object])
 
@@ -51,7 +50,7 @@ def list_(context: Context, *, as_json: bool) -> None:
             item["crm"] or "",
             f"[{COLOURS[item['state']]}]{item['state']}[/]",
             f"{item['pending'] + item['no_record']:,}",
-            _moment(item["oldest_owed_at"]),
+            moment(item["oldest_owed_at"]),
             f"{item['held']:,}",
             f"{item['dead']:,}",
             escape("\n".join(map(_budget, item["budgets"]))),
@@ -103,14 +102,14 @@ def resume(context: Context, *, name: str, reason: str, as_json: bool) -> None:
 
 def _explain(console: Console, item: Body) -> None:
     if (paused := item["paused"]) is not None:
-        since = f"since {_moment(paused['at'])} by {paused['by']}"
+        since = f"since {moment(paused['at'])} by {paused['by']}"
         console.print(f"[bold]{item['name']}[/] is paused {escape(since)}", highlight=False)
         console.print(f"  {paused['reason']}", markup=False, highlight=False, soft_wrap=True)
         console.print(f"  {paused['remedy']}", markup=False, highlight=False, soft_wrap=True)
     elif item["state"] == "failing":
         breaker = item["breaker"]
         console.print(
-            f"[bold]{item['name']}[/] fails since {_moment(breaker['opened_at'])}; it is probed "
+            f"[bold]{item['name']}[/] fails since {moment(breaker['opened_at'])}; it is probed "
             "every few seconds and called again by itself.",
             highlight=False,
         )
@@ -122,7 +121,7 @@ def _budget(known: Body) -> str:
     period = _period(timedelta(seconds=known["period_seconds"]))
     speed = f"{known['limit']}: {known['count']:g} in {period}"
     used = f", {known['used']:,.0f} gone" if known["used"] is not None else ""
-    rests = f", rests until {_moment(known['rests_until'])}" if known["rests_until"] else ""
+    rests = f", rests until {moment(known['rests_until'])}" if known["rests_until"] else ""
     return f"{speed}{used}{rests}"
 
 
@@ -132,14 +131,6 @@ def _period(length: timedelta) -> str:
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g} {unit}"
     return f"{seconds:g} s"
-
-
-def _moment(at: datetime | None) -> str:
-    return f"{at:%F %T}" if at else ""
-
-
-def _actor() -> str:
-    return f"cli:{environment().get('USER', 'unknown')}"
 
 
 async def _list(settings: Settings) -> Body:
@@ -154,11 +145,9 @@ async def _show(settings: Settings, name: str) -> Body:
 
 async def _pause(settings: Settings, name: str, reason: str) -> Body:
     async with reading(settings) as pool:
-        return await systems.pause(pool, settings.destinations, name, actor=_actor(), reason=reason)
+        return await systems.pause(pool, settings.destinations, name, actor=actor(), reason=reason)
 
 
 async def _resume(settings: Settings, name: str, reason: str) -> Body:
     async with reading(settings) as pool:
-        return await systems.resume(
-            pool, settings.destinations, name, actor=_actor(), reason=reason
-        )
+        return await systems.resume(pool, settings.destinations, name, actor=actor(), reason=reason)

@@ -12,7 +12,15 @@ from rich.table import Table
 
 from service import app
 from service.cli.attempts import MOMENTS, utc
-from service.cli.context import EXIT_NEGATIVE, Context, as_json, print_json, reading, wait_for
+from service.cli.context import (
+    EXIT_NEGATIVE,
+    Context,
+    actor,
+    as_json,
+    print_json,
+    reading,
+    wait_for,
+)
 from service.cli.jobs import tell_of_wait
 from service.domain.errors import NotFound
 from service.domain.replay import WORDS
@@ -20,7 +28,6 @@ from service.ops import jobs, lookups, replay
 from service.ops.lookups import Body
 from service.ops.replay import Order
 from service.settings import Settings
-from service.settings.load import environment
 from service.store.jobs import Job
 from service.store.pool import Pool
 
@@ -140,7 +147,7 @@ class _Replay:
                 pool,
                 self._senders,
                 self._order,
-                actor=_actor(),
+                actor=actor(),
                 rate=self._rate,
                 mine=True,
                 two_people=self._settings.server.two_people,
@@ -224,11 +231,6 @@ def _show_request(console: Console, request: Body | None) -> None:
         markup=False,
         soft_wrap=True,
     )
-
-
-def _actor() -> str:
-    known = environment()
-    return f"cli:{known.get('USER') or known.get('LOGNAME') or 'unknown'}"
 
 
 async def _event(settings: Settings, event_id: UUID) -> Body:

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from service import app
 from service.app.adapters import adapted
-from service.cli.context import Context, as_json, print_json, reading, wait_for
-from service.cli.decisions import DECISIONS, actor
+from service.cli.context import Context, actor, as_json, print_json, reading, wait_for
+from service.cli.decisions import DECISIONS
 from service.cli.subjects import (
     USUAL,
     named,

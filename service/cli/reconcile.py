@@ -11,8 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from service import app
 from service.app.adapters import adapted
-from service.cli.context import EXIT_NEGATIVE, Context, as_json, print_json, wait_for
-from service.cli.decisions import actor
+from service.cli.context import EXIT_NEGATIVE, Context, actor, as_json, print_json, wait_for
 from service.domain.errors import NotFound
 from service.ops import jobs
 from service.ops import reconcile as work

@@ -1,7 +1,5 @@
 """`orderhook sources`: who sends to us, and why a webhook of theirs was refused."""
 
-from datetime import datetime
-
 import click
 import orjson
 from rich.console import Console
@@ -9,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from service import app
-from service.cli.context import Context, as_json, print_json, reading, wait_for
+from service.cli.context import Context, as_json, moment, print_json, reading, wait_for
 from service.domain.refusals import clock
 from service.domain.rhythm import spelled
 from service.ops import sources as senders
@@ -40,11 +38,11 @@ def list_(context: Context, *, as_json: bool) -> None:
             item["provider"] or "",
             escape(item["url"] or item["path"] or "any other name"),
             f"{item['accepted']:,}",
-            _moment(item["accepted_at"]),
+            moment(item["accepted_at"]),
             spelled(item["usual_gap_seconds"]) if item["usual_gap_seconds"] else "",
-            f"[bold red]{_moment(item['silent_since'])}[/]" if item["silent_since"] else "",
+            f"[bold red]{moment(item['silent_since'])}[/]" if item["silent_since"] else "",
             f"{item['refused']:,}",
-            _moment(item["refused_at"]),
+            moment(item["refused_at"]),
         )
     Console().print(table)
 
@@ -92,7 +90,7 @@ def refused(context: Context, *, name: str, as_json: bool) -> None:
     for reason, alike in _by_reason(body).items():
         newest = alike[0]
         console.print(
-            f"[bold]{newest['cause']}, {len(alike)} times[/], last at {_moment(newest['at'])}"
+            f"[bold]{newest['cause']}, {len(alike)} times[/], last at {moment(newest['at'])}"
         )
         console.print(f"  {reason}", markup=False, soft_wrap=True)
         console.print(f"  {newest['remedy']}", markup=False, soft_wrap=True)
@@ -124,7 +122,7 @@ def _print_captures(body: Body, name: str) -> None:
     for item in body["items"]:
         table.add_row(
             str(item["id"]),
-            _moment(item["at"]),
+            moment(item["at"]),
             item["peer"],
             escape(printable(f"{item['method']} {target(item)}")),
             f"{item['body_bytes']:,}",
@@ -173,10 +171,6 @@ def _evidence(item: Body) -> list[str]:
     if item["skew_seconds"] is not None:
         lines.append(f"the sender's clock is {clock(item['skew_seconds'])} ours")
     return lines
-
-
-def _moment(at: datetime | None) -> str:
-    return f"{at:%F %T}" if at else ""
 
 
 async def _list(settings: Settings) -> Body:

@@ -16,11 +16,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from service.cli.token import link
 from service.sandbox import senders
 from service.sandbox.senders import Occasion
-from service.settings import Auth, HmacRule, Secret, Server, Source, SubjectRule
+from service.settings import Auth, Secret, Server
 from service.web.console.viewers import COOKIE
-from tests.bench.accept import program
+from tests.bench.accept import KEY, SOURCE, program
 
-KEY = "a key of the benchmark"
 SECRET = "a key of thirty-two bytes or more"
 SOURCES = ("shop", "psp", "wms", "cdek")
 CONFIG = """
@@ -58,17 +57,6 @@ occurred_at = "at"
 status = "status"
 statuses = {{ PAID = "payment.paid" }}
 """
-SOURCE = Source(
-    name="shop",
-    provider="generic",
-    secrets=(Secret.plain(KEY),),
-    verify=HmacRule(header="X-Signature"),
-    key="id",
-    subject=SubjectRule(ref="order"),
-    occurred_at="at",
-    status="status",
-    statuses={"PAID": "payment.paid"},
-)
 
 
 @dataclass(frozen=True)

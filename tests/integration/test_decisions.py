@@ -13,22 +13,13 @@ import pytest
 
 from service.store.ids import new_id
 from tests import servers
-from tests.household import Household, conform, household
+from tests.household import EMBEDDED, Household, conform, household
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
 
-CONFIG = """\
-[server]
-public = "127.0.0.1:0"
-internal = "127.0.0.1:0"
-data_dir = "data"
-sandbox = true
-[store]
-url = "env:DATABASE_URL"
-[broker]
-url = "embedded"
-[auth]
-jwt_secret = "env:JWT_SECRET"
+CONFIG = (
+    EMBEDDED
+    + """\
 [sources.shop]
 provider = "generic"
 verify = { scheme = "bearer" }
@@ -58,6 +49,7 @@ retry = { first = "1h", max = "1h" }
 [[routes]]
 destinations = ["crm"]
 """
+)
 NO_ID = "0198c0de-0000-7000-8000-000000000000"
 LANES = "payment, fulfillment, delivery, order"
 MISSED = "check the number, the scope, the lifecycle."

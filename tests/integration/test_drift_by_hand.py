@@ -18,22 +18,13 @@ from service.sandbox.dialects.hubspot import HubSpot
 from service.store import pool
 from service.store.pool import transaction
 from tests import internals, rows, servers
-from tests.household import ROOT, Household, conform, household
+from tests.household import EMBEDDED, ROOT, Household, conform, household
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
 
-CONFIG = """\
-[server]
-public = "127.0.0.1:0"
-internal = "127.0.0.1:0"
-data_dir = "data"
-sandbox = true
-[store]
-url = "env:DATABASE_URL"
-[broker]
-url = "embedded"
-[auth]
-jwt_secret = "env:JWT_SECRET"
+CONFIG = (
+    EMBEDDED
+    + """\
 [sources.shop]
 provider = "generic"
 verify = {{ scheme = "bearer" }}
@@ -55,6 +46,7 @@ secret = "plain:whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 [[routes]]
 destinations = ["crm"]
 """
+)
 REF = "/subjects/order/1001"
 WHY = {"reason": "I called them."}
 

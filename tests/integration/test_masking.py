@@ -9,22 +9,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests import servers
-from tests.household import Household, household
+from tests.household import EMBEDDED, Household, household
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
 
-CONFIG = """\
-[server]
-public = "127.0.0.1:0"
-internal = "127.0.0.1:0"
-data_dir = "data"
-sandbox = true
-[store]
-url = "env:DATABASE_URL"
-[broker]
-url = "embedded"
-[auth]
-jwt_secret = "env:JWT_SECRET"
+CONFIG = (
+    EMBEDDED
+    + """\
 [sources.shop]
 provider = "generic"
 verify = {{ scheme = "bearer" }}
@@ -43,6 +34,7 @@ attributes = {{ nick = "nick", shoe = "shoe_size" }}
 [[routes]]
 destinations = ["crm"]
 """
+)
 PRIVATE = ("Lady Lovelace", "forty-one-and-a-half")
 SAID = {
     "id": "m-1",

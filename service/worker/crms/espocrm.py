@@ -103,18 +103,11 @@ class EspoCrm:
         return await self._saved(Call("PATCH", url, "write", body, JSON | shown, self.site.costs))
 
     async def _made(self, write: Write) -> Answer:
-        fields = {
-            **({} if "name" in self.site.starting else {"name": write.key}),
-            **self.site.fields_of_new(write),
-            **onsite.values(write),
-            write.target.key_field: write.key,
-        }
         # Duplicates are told by the number, which was searched for just before.
         headers = JSON | {"X-Skip-Duplicate-Check": "true"}
+        body = encode(self.site.named_new(write))
         url = self._url(write.target.object)
-        return await self._saved(
-            Call("POST", url, "create", encode(fields), headers, self.site.costs)
-        )
+        return await self._saved(Call("POST", url, "create", body, headers, self.site.costs))
 
     async def note(self, known: Known, text: str) -> Answer:
         fields = {

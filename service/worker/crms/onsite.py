@@ -44,6 +44,15 @@ class Site:
             for name, value in self.starting.items()
         }
 
+    def named_new(self, write: Write) -> Mapping[str, object]:
+        """All fields of a new record where every record has a name: the number, if none is set."""
+        return {
+            **({} if "name" in self.starting else {"name": write.key}),
+            **self.fields_of_new(write),
+            **values(write),
+            write.target.key_field: write.key,
+        }
+
 
 def site(destination: Destination, usual: Target) -> Site:
     """Raises ConfigurationError without a URL, or for a `create` that is no table."""

@@ -111,13 +111,7 @@ class SuiteCrm:
             return await self._saved("PATCH", kind, onsite.values(write), "write", write.remote_id)
         if not write.create:
             return onsite.unknown_yet(write)
-        fields = {
-            **({} if "name" in self.site.starting else {"name": write.key}),
-            **self.site.fields_of_new(write),
-            **onsite.values(write),
-            write.target.key_field: write.key,
-        }
-        return await self._saved("POST", kind, fields, "create")
+        return await self._saved("POST", kind, self.site.named_new(write), "create")
 
     async def note(self, known: Known, text: str) -> Answer:
         fields = {
