@@ -245,7 +245,9 @@ class Square:
             await asyncio.sleep(0.1)
 
     async def quiet(self) -> Json:
-        return await self.ledger(lambda _, row: row["pending"] == 0, "nothing is pending")
+        """Wait until nothing is owed any more, nor waited for."""
+        waited = ("pending", "no_record")
+        return await self.ledger(lambda _, row: not any(row[name] for name in waited), "quiet")
 
     async def _troubles(self, names: Sequence[str]) -> str:
         """What they were told last, for whoever reads why a test failed."""
