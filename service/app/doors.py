@@ -9,9 +9,10 @@ import orjson
 
 from service import outbound
 from service.app.adapters import open_adapters
-from service.app.process import Commit, Process, Role, clock
+from service.app.process import SHOWS, Commit, Process, Role, clock
 from service.app.rules import rules
-from service.app.sending import Rehearsing
+from service.app.sending import Rehearsing, base_url
+from service.app.stations import senders
 from service.app.watchdog import Watchdog
 from service.domain.errors import DependencyUnavailable, StoreUnavailable
 from service.intake.receive import Intake
@@ -34,7 +35,7 @@ FIGURE_CONNECTIONS = 2
 """One for the ledger, which may take long, and one for all else."""
 PING_WITHIN = 0.7
 """Seconds PostgreSQL has to show itself; the readiness of a process waits a little longer."""
-INTERNAL_PORTS: Mapping[Role, int] = {"relay": 8082, "worker": 8083}
+INTERNAL_PORTS: Mapping[Role, int] = {"relay": 8082, "worker": 8083, "console": 8084}
 """So that the roles can share a machine without being told apart by hand."""
 
 
@@ -45,14 +46,15 @@ async def listen(process: Process, intake: Intake | None, watchdog: Watchdog) ->
     reading = await process.open_pool("api", 2, calm=True)
     rehearsing = Rehearsing(server.public_url)
     if options.internal != "off":
-        configured = await _configured(process, intake, rehearsing)
-        app = internal.internal_app(
-            process.settings.auth,
-            _checks(process, reading, intake, watchdog),
-            pool=reading if intake else None,
-            configured=configured,
-            console=await _console(process, configured) if intake else None,
-        )
+        checks = _checks(process, reading, intake, watchdog)
+        if options.role in SHOWS:
+            configured = await _configured(process, rehearsing)
+            console = await _console(process, configured)
+            app = internal.internal_app(
+                process.settings.auth, checks, pool=reading, configured=configured, console=console
+            )
+        else:
+            app = internal.internal_app(process.settings.auth, checks)
         address = options.internal or _internal_address(server.internal, options.role)
         urls["internal"] = await process.stack.enter_async_context(
             listeners.listening(app, address, name="internal")
@@ -65,7 +67,7 @@ async def listen(process: Process, intake: Intake | None, watchdog: Watchdog) ->
                 app, options.public or server.public, name="public", reuse_port=options.shared
             )
         )
-        rehearsing.base = urls["public"]
+    rehearsing.base = urls["public"] or server.public_url or base_url(process.settings)
     if options.ready_file is not None:
         write_ready(options.ready_file, urls)
 
@@ -76,22 +78,22 @@ def _internal_address(configured: Address, role: Role) -> Address:
     return Address(configured.host, usual if configured.port else 0)
 
 
-async def _configured(
-    process: Process, intake: Intake | None, rehearsing: Rehearsing
-) -> Configured:
+async def _configured(process: Process, rehearsing: Rehearsing) -> Configured:
     """What is configured at each moment."""
-    present = [process.settings]
-    adapters = process.adapters or (await _adapters(process) if intake else dict)
+    present, known = [process.settings], [senders(process.settings)]
+    adapters = process.adapters or await _adapters(process)
 
     def apply(settings: Settings) -> Commit:
+        fresh = senders(settings)
+
         def commit() -> None:
-            present[0] = settings
+            present[0], known[0] = settings, fresh
 
         return commit
 
     process.on_reload.append(apply)
     return Configured(
-        senders=lambda: intake.senders if intake else {},
+        senders=lambda: known[0],
         destinations=lambda: present[0].destinations,
         rules=lambda: rules(present[0]),
         adapters=adapters,
@@ -121,7 +123,7 @@ async def _console(process: Process, configured: Configured) -> Console:
 
 
 async def _adapters(process: Process) -> Adapters:
-    """A gateway carries nothing to destinations, but reads them back for people."""
+    """Who carries nothing to destinations reads them back for people."""
     opened = await open_adapters(process, quotas=1)
     opened.apply(process.settings)()
     process.on_reload.append(opened.apply)
@@ -147,7 +149,7 @@ def _checks(
         return True
 
     async def broker() -> bool:
-        return process.broker.open or process.options.role == "gateway"
+        return process.broker.open or process.options.role in {"gateway", "console"}
 
     async def tasks() -> bool:
         return watchdog.content and all(

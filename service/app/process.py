@@ -25,9 +25,11 @@ from service.supervisor import Supervisor
 
 log = structlog.get_logger()
 
-Role = Literal["gateway", "relay", "worker", "all"]
+Role = Literal["gateway", "relay", "worker", "console", "all"]
 ROLES: tuple[Role, ...] = get_args(Role)
 ACCEPTS = frozenset({"gateway", "all"})
+SHOWS = frozenset({"gateway", "console", "all"})
+"""Whose internal listener has the API and the console."""
 RELAYS = frozenset({"relay", "all"})
 WORKS = frozenset({"worker", "all"})
 

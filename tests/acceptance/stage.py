@@ -267,6 +267,10 @@ class Stage:
         assert self.programs[role].ended
         await self.open(role)
 
+    def at(self, name: str) -> dict[str, Any]:
+        """Where that process listens."""
+        return self._places[name]
+
     @property
     def gateway(self) -> dict[str, Any]:
         return self._places["gateway" if "gateway" in self._places else "all"]
@@ -318,9 +322,9 @@ class Stage:
         ]
 
 
-def token() -> str:
+def token(role: str = "viewer") -> str:
     now = datetime.now(UTC)
-    claims = {"iss": "orderhook", "aud": "orderhook", "sub": "checker", "role": "viewer"}
+    claims = {"iss": "orderhook", "aud": "orderhook", "sub": "checker", "role": role}
     times = {"iat": now, "exp": now + timedelta(hours=1)}
     return jwt.encode({**claims, **times}, JWT_SECRET, algorithm="HS256")
 

@@ -2,8 +2,9 @@
 
 Every page is asked for by HTTP from a gateway of its own, signed in, one request after the other;
 pages come from the console's own routes, so that none is forgotten. Then webhooks are sent at half
-of what this gateway can take, in turns without and with ten people who click: the figure to quote
-is the ratio of the two p99s of a pair. `--keep FOLDER` keeps the database for the next run.
+of what this gateway can take, in turns without and with ten people who click at `run console` on
+the same database: the figure to quote is the ratio of the two p99s of a pair. `--keep FOLDER` keeps
+the database for the next run.
 """
 
 import argparse
@@ -266,9 +267,9 @@ async def run(words: argparse.Namespace) -> None:
         pairs: Sequence[Pair] = ()
         if "intake" in words.what:
             looked_at = gate
-            if words.apart:
-                (other := Path(folder) / "apart").mkdir()
-                looked_at = await stack.enter_async_context(gateway(dsn, other))
+            if not words.together:
+                apart = gateway(dsn, Path(folder) / "apart", role="console")
+                looked_at = await stack.enter_async_context(apart)
             pairs = await console_intake.compared(
                 gate, looked_at, pairs=words.pairs, seconds=words.seconds, rate=words.rate
             )
@@ -293,7 +294,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="keep the database here for the next run")
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=15.0, help="of each turn")
-    parser.add_argument("--apart", action="store_true", help="people look at another gateway")
+    parser.add_argument("--together", action="store_true", help="people look at the gateway itself")
     parser.add_argument("--rate", type=float, help="webhooks a second; usually half of the most")
     parser.add_argument("--report", type=Path, help=f"write JSON, as {REPORT.name} in docs/bench")
     uvloop.run(run(parser.parse_args()))

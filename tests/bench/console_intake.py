@@ -153,8 +153,8 @@ async def people(gate: Gateway) -> AsyncIterator[Process]:
 async def compared(
     gate: Gateway, looked_at: Gateway, *, pairs: int, seconds: float, rate: float | None = None
 ) -> Sequence[Pair]:
-    """People look at a gateway: at the one that accepts, or at another one on the same database."""
-    sender = Sender(gate.public)
+    """People look at the gateway that accepts, or at a console on the same database."""
+    sender = Sender(gate.public or "")
     async with people(looked_at) as walking:
         await sender.flat_out()  # the first ones warm up
         most = statistics.median([await sender.flat_out() for _ in range(3)])

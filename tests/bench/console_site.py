@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from service.app import Role
 from service.cli.token import link
 from service.sandbox import senders
 from service.sandbox.senders import Occasion
@@ -61,7 +62,9 @@ statuses = {{ PAID = "payment.paid" }}
 
 @dataclass(frozen=True)
 class Gateway:
-    public: str
+    """One, or with the role `console` what people look at instead."""
+
+    public: str | None
     internal: str
     pid: int
 
@@ -73,13 +76,14 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(dsn: str, folder: Path) -> AsyncIterator[Gateway]:
+async def gateway(dsn: str, folder: Path, *, role: Role = "gateway") -> AsyncIterator[Gateway]:
     """Without a broker: accepted is what is durable, and nobody folds it here."""
+    folder.mkdir(exist_ok=True)
     sources = "".join(SENDER.format(name=name, key=KEY) for name in SOURCES)
     (folder / "orderhook.toml").write_text(CONFIG.format(dsn=dsn, secret=SECRET, sources=sources))
     ready = folder / "ready"
     ready.unlink(missing_ok=True)
-    words = [sys.executable, "-m", "service", "run", "gateway", "--ready-file", str(ready)]
+    words = [sys.executable, "-m", "service", "run", role, "--ready-file", str(ready)]
     with program(words, folder) as process:
         async with asyncio.timeout(60):
             while not ready.exists():

@@ -19,7 +19,7 @@ BUILD, RUNTIME = dockerfile.read(ROOT / "Dockerfile")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-ROLES = ("gateway", "relay", "worker")
+ROLES = ("gateway", "relay", "worker", "console")
 UID = "10001:10001"
 
 
@@ -123,10 +123,11 @@ def test_every_container_is_locked_down(name: str) -> None:
     assert service["restart"] == ("no" if name == "migrate" else "unless-stopped")
 
 
-def test_only_the_public_listener_and_the_sandbox_are_published_on_loopback() -> None:
+def test_only_the_public_listener_the_console_and_the_sandbox_are_published_on_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert {
         "gateway": ["${ORDERHOOK_PUBLISH:-127.0.0.1:8080}:8080"],
+        "console": ["${ORDERHOOK_CONSOLE:-127.0.0.1:8084}:8084"],
         "sandbox-crm": ["127.0.0.1:8090:8090"],
     } == published
     assert COMPOSE["networks"]["inside"]["internal"] is True
