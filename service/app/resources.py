@@ -15,7 +15,7 @@ from service.broker.base import Broker
 from service.broker.topology import Topology
 from service.domain.errors import BrokerUnavailable, DependencyUnavailable, StoreUnavailable
 from service.settings import Settings
-from service.store import embedded, embedded_visit, migrate, partitions, pool
+from service.store import embedded, embedded_visit, partitions, pool, revision
 from service.store.ids import new_id
 
 log = structlog.get_logger()
@@ -30,18 +30,18 @@ async def open_store(
     """
     if settings.store.embedded:
         dsn = await stack.enter_async_context(embedded.running(settings.server.data_dir))
-        await migrate.upgrade(dsn)
+        await _upgraded(dsn)
         return dsn, None
     assert settings.store.dsn is not None
     dsn = settings.store.dsn.reveal().decode()
     folder, can_wait = settings.server.data_dir, schema.can_wait(settings, role)
     try:
-        await migrate.require_head(dsn)
+        await revision.require_head(dsn)
     except StoreUnavailable as error:
         if can_wait and await asyncio.to_thread(schema.is_remembered, folder):
             log.warning("started_without_store", because=str(error))
             return dsn, Unseen(dsn)
-        await _patiently(lambda: migrate.require_head(dsn), waiting_for="PostgreSQL")
+        await _patiently(lambda: revision.require_head(dsn), waiting_for="PostgreSQL")
     if can_wait:
         await asyncio.to_thread(schema.remember, folder)
     return dsn, None
@@ -53,7 +53,7 @@ async def find_store(settings: Settings, stack: AsyncExitStack) -> str:
         return await stack.enter_async_context(embedded_visit.visited(settings.server.data_dir))
     assert settings.store.dsn is not None
     dsn = settings.store.dsn.reveal().decode()
-    await migrate.require_head(dsn)
+    await revision.require_head(dsn)
     return dsn
 
 
@@ -63,7 +63,7 @@ async def prepare(settings: Settings, stack: AsyncExitStack, *, say: Callable[[s
         dsn = await stack.enter_async_context(embedded.running(settings.server.data_dir))
     else:
         dsn = settings.store.dsn.reveal().decode()
-    say(f"The database schema is at revision {await migrate.upgrade(dsn)}.")
+    say(f"The database schema is at revision {await _upgraded(dsn)}.")
     days = await partitions.ensure(
         await stack.enter_async_context(pool.opened(dsn, size=1, name="migrate"))
     )
@@ -72,6 +72,13 @@ async def prepare(settings: Settings, stack: AsyncExitStack, *, say: Callable[[s
         url = settings.broker.dsn.reveal().decode()
         made = await rabbitmq.declare(url, Topology(settings.broker.prefix))
         say(f"RabbitMQ has every queue; new: {', '.join(made) or 'none'}.")
+
+
+async def _upgraded(dsn: str) -> str:
+    # Imported here: no role of an installation migrates, and it is a fifth of a start.
+    from service.store import migrate  # noqa: PLC0415
+
+    return await migrate.upgrade(dsn)
 
 
 COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")

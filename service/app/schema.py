@@ -14,7 +14,7 @@ import structlog
 from service import supervisor
 from service.domain.errors import ConfigurationError, StoreUnavailable
 from service.settings import Settings
-from service.store import migrate, partitions
+from service.store import partitions, revision
 from service.store.pool import Pool
 from service.supervisor import pause
 
@@ -33,7 +33,7 @@ def can_wait(settings: Settings, role: str) -> bool:
 def is_remembered(folder: Path) -> bool:
     """Whether this release ran with this data_dir on a database at its schema."""
     with suppress(OSError):
-        return (folder / NOTE).read_text("ascii").strip() == migrate.head()
+        return (folder / NOTE).read_text("ascii").strip() == revision.head()
     return False
 
 
@@ -42,7 +42,7 @@ def remember(folder: Path) -> None:
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = folder / f".{NOTE}"
-        draft.write_text(migrate.head() + "\n", "ascii")
+        draft.write_text(revision.head() + "\n", "ascii")
         draft.replace(folder / NOTE)
 
 
@@ -60,7 +60,7 @@ class Unseen:
             while not stop.is_set() and not self.is_over:
                 supervisor.beat()
                 try:
-                    await migrate.require_head(self._dsn)
+                    await revision.require_head(self._dsn)
                     self.is_over = True
                     await partitions.ensure(pool)
                     log.info("store_seen")

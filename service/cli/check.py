@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
 
 import click
 
@@ -13,6 +16,10 @@ UNSEALED = (
     "[server] has no keys, so requests are stored as they came, with the people and secrets in"
     " them. Make a key with `openssl rand -base64 32` and name it there; `orderhook keys status`"
     " tells what it seals."
+)
+READABLE = (
+    "[destinations.{name}] is called over plain http ({host}): whoever is on the way reads the"
+    " credentials and what is said of customers. Use https, unless that network is yours alone."
 )
 
 
@@ -33,6 +40,18 @@ def _warnings(settings: Settings) -> Iterator[str]:
     """What is allowed and seldom meant."""
     if not settings.server.ring and not settings.server.sandbox:
         yield UNSEALED
+    for name, destination in settings.destinations.items():
+        told = (destination.url, destination.oauth.url if destination.oauth else "")
+        for host in sorted({place.netloc for url in told if _is_readable(place := urlsplit(url))}):
+            yield READABLE.format(name=name, host=host)
+
+
+def _is_readable(url: SplitResult) -> bool:
+    """Whether others may read what is sent there."""
+    host = url.hostname or ""
+    with suppress(ValueError):
+        return url.scheme == "http" and not ip_address(host).is_loopback
+    return url.scheme == "http" and host != "localhost"
 
 
 async def _checked(context: Context) -> Settings:

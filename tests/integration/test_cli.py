@@ -99,6 +99,28 @@ def test_check_warns_where_requests_would_be_kept_unsealed(
     assert (0, warned) == (done.returncode, done.stderr.count("Warning: [server] has no keys"))
 
 
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://crm.internal:8069/hook", 1),
+        ("http://10.0.0.7/hook", 1),
+        ("https://crm.internal/hook", 0),
+        ("http://localhost:8090/hook", 0),
+        ("http://[::1]:8090/hook", 0),
+    ],
+)
+def test_check_warns_where_a_crm_is_told_in_plain_sight(
+    tmp_path: Path, url: str, warned: int
+) -> None:
+    orderhook("init", cwd=tmp_path)
+    file = tmp_path / "orderhook.toml"
+    secret = "plain:whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    table = f'[destinations.told]\ncrm = "callback"\nurl = "{url}"\nsecret = "{secret}"\n'
+    file.write_text(f"{file.read_text()}\n{table}")
+    done = orderhook("check", cwd=tmp_path)
+    assert (0, warned) == (done.returncode, done.stderr.count("[destinations.told] is called"))
+
+
 def test_init_never_overwrites_a_configuration(tmp_path: Path) -> None:
     (tmp_path / "orderhook.toml").write_text("mine")
     done = orderhook("init", cwd=tmp_path)

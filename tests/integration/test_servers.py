@@ -4,13 +4,13 @@ import asyncpg
 import pytest
 from aio_pika import connect
 
-from service.store import migrate
+from service.store import revision
 from tests.rabbitmq import Rabbit
 
 
 @pytest.mark.postgres
 async def test_every_test_has_a_database_of_its_own_with_the_schema(database: str) -> None:
-    assert await migrate.current(database) == migrate.head()
+    assert await revision.current(database) == revision.head()
     connection = await asyncpg.connect(database, timeout=5)
     try:
         await connection.execute("CREATE TABLE traces_of_a_test ()")

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 import pytest
 
 from service import __version__
-from service.store import migrate
+from service.store import revision
 from tests import dockerfile, servers
 from tests.acceptance.bridge import Bridge
 from tests.acceptance.stage import until
@@ -189,7 +189,7 @@ async def test_it_migrates_and_runs_as_a_stranger_who_owns_nothing(
             file.write_text(url)
         env = {"ORDERHOOK__BROKER__PREFIX": topology_prefix}
         code, said = await asyncio.to_thread(image.run, "migrate", env=env)
-        assert (0, True) == (code, migrate.head() in said), said
+        assert (0, True) == (code, revision.head() in said), said
 
         log = image.root.parent / "gateway.log"
         gateway = image.start("run", "gateway", env=env, log=log)

@@ -168,7 +168,7 @@ def plant(one: Planted, copy: Path) -> None:
 def attempt(run: str, copy: Path, *, keep: Path | None = None) -> Outcome:
     """Run the words in the copy; its own `service` must be the one that runs."""
     folder = copy.parent
-    environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {**os.environ, "PYTHONPATH": str(copy)}
     _expect_own(copy, environ)
     words = command(run, folder=folder)
     if keep is not None and words[2] == "tests.torture":
