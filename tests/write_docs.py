@@ -17,6 +17,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 PAGE = DOCS / "providers.md"
 CRM_PAGE = DOCS / "crms.md"
 RELIABILITY = DOCS / "reliability.md"
+PAGES = DOCS / "torture"
+TOLD = ("Events", "Kills", "Load", "Seeds", "Away", "Restarts", "Lost with", "Found")
+"""How the lines of a page begin that docs/reliability.md repeats."""
 HEAD = ("provider", "system", "category", "how it proves itself", "identity of an event", "proof")
 CRM_HEAD = ("crm", "system", "orders are", "let in by", "promise", "quotas it keeps")
 
@@ -73,6 +76,25 @@ def faults() -> str:
 
 def absent() -> str:
     return "\n".join(f"* {fault}: {why}." for fault, why in registry.ABSENT.items())
+
+
+def measured() -> str:
+    """Every committed page by its title, with what it says of how much was done."""
+    lines = []
+    for page in sorted(file for file in PAGES.glob("*.md") if file.name != "README.md"):
+        text = page.read_text("utf-8").splitlines()
+        told = [line for line in text if line.startswith(tuple(f"- {word}" for word in TOLD))]
+        demanded = [line for line in text if line.startswith("| ") and "| yes |" in line]
+        lines.append(f"* [{text[0].removeprefix('# ')}](torture/{page.name})")
+        lines += [f"  {line}" for line in told]
+        lines += [f"  - {_held(line)}" for line in demanded]
+    return "\n".join(lines)
+
+
+def _held(row: str) -> str:
+    """One line of a drill's table: what was demanded, and what was seen."""
+    _, what, _, seen, _ = (cell.strip() for cell in row.split("|"))
+    return f"{what}: {seen}"
 
 
 def presets() -> str:
@@ -159,8 +181,8 @@ def crms_written(page: str) -> str:
 
 
 def reliability_written(page: str) -> str:
-    """Put the faults between their marks."""
-    return filled(page, {"faults": faults(), "absent": absent()})
+    """Put the faults and the committed pages between their marks."""
+    return filled(page, {"faults": faults(), "absent": absent(), "measured": measured()})
 
 
 def filled(page: str, texts: Mapping[str, str]) -> str:

@@ -299,10 +299,11 @@ def page(records: Sequence[dict[str, Any]]) -> str:
 
 def _row(one: dict[str, Any]) -> str:
     control = one["planting"] == "control"
-    good = "green" if control else "found"
-    said = good if one["good"] else f"**NOT {good.upper()}**"
+    good = "green" if control else f"found as {', '.join(one['kinds'])}"
+    said = good if one["good"] else f"**NOT {'GREEN' if control else 'FOUND'}**"
     first = next((line for line in one["told"] if line.startswith(one["found_as"])), "")
-    detail = one["trouble"][-SHOWN:] or first or next(iter(one["told"]), "")
+    trouble = "" if one["good"] else one["trouble"][-SHOWN:]
+    detail = trouble or first or next(iter(one["told"]), "")
     told = " ".join(f"{said}: {detail}".split())[: SHOWN + 20].replace("|", "/").rstrip(": ")
     name = f"{one['name']} (nothing planted)" if control else f"{one['name']}: {one['bug']}"
     wanted = "nothing" if control else one["found_as"]

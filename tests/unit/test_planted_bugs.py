@@ -84,12 +84,13 @@ def test_a_table_says_what_was_not_found() -> None:
     usual: dict[str, Any] = {"name": "99_monday", "bug": "it forgets", "run": "SECONDS=5"}
     told = ["wrong: A: x", "lost: B: y"]
     usual |= {"found_as": "lost", "told": told, "trouble": "", "seconds": 5.0}
+    usual["kinds"] = ["lost", "wrong"]
     planting = {"planting": "planted", "good": True}
     control = {"planting": "control", "good": False, "told": []}
     text = planted.page([{**usual, **planting}, {**usual, **control}])
     assert "1 of 1 planted bugs were found." in text
     assert "0 of 1 runs of the same words without a bug were green." in text
-    assert "| lost | found: lost: B: y | 5 |" in text
+    assert "| lost | found as lost, wrong: lost: B: y | 5 |" in text
     assert "| nothing | **NOT GREEN** | 5 |" in text
 
 
