@@ -3,6 +3,7 @@
 .venv/bin/python -m tests.write_docs
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -84,6 +85,7 @@ def measured() -> str:
     for page in sorted(file for file in PAGES.glob("*.md") if file.name != "README.md"):
         text = page.read_text("utf-8").splitlines()
         told = [line for line in text if line.startswith(tuple(f"- {word}" for word in TOLD))]
+        told += [f"- {line}" for line in text if re.match(r"\d+ of \d+ ", line)]
         demanded = [line for line in text if line.startswith("| ") and "| yes |" in line]
         lines.append(f"* [{text[0].removeprefix('# ')}](torture/{page.name})")
         lines += [f"  {line}" for line in told]
