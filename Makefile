@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest -rs
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-unit test-long test-oracles check bench bench-console fuzz messages pictures fmt clean
+.PHONY: help demo run test test-unit test-long test-oracles check bench bench-quick bench-crms bench-console fuzz messages pictures fmt clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +38,13 @@ check: $(VENV)/.dev ## Format, lint, types, layers and unit tests
 	@$(BIN)/lint-imports
 	@$(PYTEST) -m "not long" -q $(ARGS) tests/unit
 
-bench: $(VENV)/.dev ## Measure acceptance beside a bare handler, judging beside bare HMAC, and what is used of CRM quotas
-	@$(BIN)/python -m tests.bench.accept
+bench: $(VENV)/.bench ## Measure everything beside its baseline, for an hour or more, or some: MEASURES="accept relay"
+	@$(BIN)/python -m tests.bench $(MEASURES) $(ARGS)
+
+bench-quick: $(VENV)/.dev ## Compare what the hot paths cost with what is kept, in three minutes: ARGS="--pure" or "--keep"
+	@$(BIN)/python -m tests.bench.quick $(ARGS)
+
+bench-crms: $(VENV)/.dev ## Measure judging beside bare HMAC for every preset, and what is used of CRM quotas
 	@$(BIN)/python -m tests.bench.verify
 	@$(BIN)/python -m tests.bench.crm
 
@@ -95,4 +100,9 @@ $(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "Installing what tests and checks need …"
 	@$(PIP) install --quiet --constraint constraints.txt --group dev
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@echo "Installing what draws the plot …"
+	@$(PIP) install --quiet --constraint constraints.txt --group bench
 	@touch $@

@@ -4,7 +4,9 @@ import logging
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from uuid import UUID
 
 import orjson
 import structlog
@@ -288,14 +290,24 @@ DRIVERS = ("aio_pika", "aiormq", "asyncpg", "opentelemetry")
 TALKATIVE = ("aio_pika", "aiormq")
 """They report every lost connection several times over; `broker_link` says it once."""
 LARGEST_NUMBER = 2**63
+AS_TEXT = (
+    orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_STRICT_INTEGER
+)
 LONGEST_FIELD = 2048
 LONGEST_TRACE = 16384
 MOST_ITEMS = 32
+
+_request: ContextVar[UUID | None] = ContextVar("request", default=None)
 
 
 def announce(*, version: str, role: str) -> None:
     """Say in the metrics what runs here."""
     BUILD.labels(version, platform.python_version(), role).set(1)
+
+
+def serve(request_id: UUID) -> None:
+    """Let every line of this task, and of those it starts, name the request it is for."""
+    _request.set(request_id)
 
 
 def age(made_at: float) -> float:
@@ -306,31 +318,74 @@ def age(made_at: float) -> float:
 def configure_logging(*, json: bool | None = None) -> None:
     """Send logs to stderr: one JSON object a line, or coloured text when that is a terminal."""
     as_json = not sys.stderr.isatty() if json is None else json
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer(serializer=_json)
-        if as_json
-        # Its usual tracebacks show local variables, among them bodies and secrets.
-        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    )
     shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        name_request,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        tidy,
     ]
+    if as_json:
+        _configure([*shared, json_line], structlog.BytesLoggerFactory(sys.stderr.buffer))
+        _adopt_libraries(shared, _json_text)
+    else:
+        # Its usual tracebacks show local variables, among them bodies and secrets.
+        text = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        _configure([*shared, tidy, text], structlog.PrintLoggerFactory(sys.stderr))
+        _adopt_libraries([*shared, tidy], text)
+
+
+def _configure(
+    processors: list[structlog.types.Processor],
+    factory: Callable[..., structlog.types.WrappedLogger],
+) -> None:
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=factory,
         cache_logger_on_first_use=True,
     )
-    _adopt_libraries(shared, renderer)
 
 
-def _json(line: structlog.types.EventDict, **_: object) -> str:
-    """Several times as fast as the standard library, which shows in the cost of a request."""
-    return orjson.dumps(line, default=str).decode()
+def name_request(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Add the request that is served here."""
+    if (request_id := _request.get()) is not None:
+        event.setdefault("request_id", str(request_id))
+    return event
+
+
+def json_line(logger: object, method: str, event: structlog.types.EventDict) -> bytes:
+    """Write JSON; what is plain as it stands, as nearly every line is, needs not be made tidy."""
+    try:
+        line = orjson.dumps(event, default=_as_json, option=AS_TEXT)
+    except orjson.JSONEncodeError:
+        line = b""
+    return line if _is_plain(line) else orjson.dumps(tidy(logger, method, event), default=str)
+
+
+def _json_text(logger: object, method: str, event: structlog.types.EventDict) -> str:
+    return json_line(logger, method, event).decode()
+
+
+def _is_plain(line: bytes) -> bool:
+    """Whether no field can be too long, or hold what JSON escapes or a terminal obeys."""
+    return (
+        0 < len(line) <= LONGEST_FIELD
+        and line.isascii()
+        and b"\\" not in line
+        and b"\x7f" not in line
+    )
+
+
+def _as_json(value: object) -> object:
+    match value:
+        case Mapping():
+            return dict(value)
+        case set() | frozenset():
+            return list(value)
+        case _:
+            return str(value)
 
 
 def _adopt_libraries(
@@ -365,11 +420,7 @@ def tidy(
 ) -> structlog.types.EventDict:
     """Bound every field and escape what could forge a line or repaint a terminal."""
     trace = event.get("exception")
-    # Most values are short plain text: asked first, because this is done for every request.
-    clean = {
-        key: clean_text(value) if type(value) is str else _clean(value)
-        for key, value in event.items()
-    }
+    clean = {key: _clean(value) for key, value in event.items()}
     if isinstance(trace, str):
         lines = trace[-LONGEST_TRACE:].splitlines()
         clean["exception"] = "\n".join(clean_text(line) for line in lines)

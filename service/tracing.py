@@ -7,9 +7,9 @@ nothing is recorded either, so that everything here costs what sampling says it 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 from uuid import UUID
 
 Context = str
@@ -56,6 +56,11 @@ class Unrecorded:
     """A stretch nobody looks at."""
 
     context: Context | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
 
     def set(self, attributes: Mapping[str, Value]) -> None: ...
 
@@ -109,47 +114,38 @@ def carrying(contexts: Mapping[UUID, Context]) -> Iterator[None]:
         _carried.reset(token)
 
 
-@contextmanager
 def serving(
     name: str, *, sender: Sequence[str], attributes: Mapping[str, Value] = UNSAID
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """A trace begins: a stranger's own context is linked, never the parent.
 
     With it as the parent, senders would decide what we sample and into which trace it goes.
     """
     if not _recorders:
-        yield UNRECORDED
-        return
+        return UNRECORDED
     links = [one for one in sender if len(sender) == 1 and FOREIGN.fullmatch(one)]
-    with _entered(name, "server", parent=None, links=links, attributes=attributes) as span:
-        yield span
+    return _entered(name, "server", parent=None, links=links, attributes=attributes)
 
 
-@contextmanager
 def step(
     name: str, kind: Kind = "internal", *, attributes: Mapping[str, Value] = UNSAID
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """A stretch inside the one this task is on."""
     parent = _current.get()
     if parent is None or not _recorders:
-        yield UNRECORDED
-        return
-    with _entered(name, kind, parent=parent, links=(), attributes=attributes) as span:
-        yield span
+        return UNRECORDED
+    return _entered(name, kind, parent=parent, links=(), attributes=attributes)
 
 
-@contextmanager
 def joining(
     name: str, kind: Kind, contexts: Sequence[Context], *, attributes: Mapping[str, Value] = UNSAID
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """A stretch that several traces share: it belongs to the first, and links the others."""
     if not contexts or not _recorders:
-        yield UNRECORDED
-        return
+        return UNRECORDED
     first, *others = dict.fromkeys(contexts)
     links = others[:MOST_LINKS]
-    with _entered(name, kind, parent=first, links=links, attributes=attributes) as span:
-        yield span
+    return _entered(name, kind, parent=first, links=links, attributes=attributes)
 
 
 @contextmanager

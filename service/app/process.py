@@ -96,14 +96,19 @@ class Process:
         self.failure = self.failure or why
         self.stop.set()
 
-    async def open_pool(self, name: str, size: int, *, calm: bool = False) -> Pool:
-        """With `calm` for people who look, which must not slow down what is accepted meanwhile."""
+    async def open_pool(
+        self, name: str, size: int, *, calm: bool = False, steady: bool = False
+    ) -> Pool:
+        """With `calm` for people who look, which must not slow down what is accepted meanwhile.
+
+        With `steady` for what says the same few statements all day.
+        """
         opening = pool.opened(
             self.dsn,
             size=size,
             name=name,
             may_connect=self._may_connect(),
-            settings=pool.CALM if calm else {},
+            settings=(pool.CALM if calm else {}) | (pool.STEADY if steady else {}),
         )
         return await self.stack.enter_async_context(opening)
 

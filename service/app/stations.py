@@ -38,7 +38,7 @@ WRITERS = 2
 async def work(process: Process) -> None:
     """Fold owed events and carry what follows to the destinations."""
     delivering = await open_deliveries(process)
-    fold_pool = await process.open_pool("fold", 3)
+    fold_pool = await process.open_pool("fold", 3, steady=True)
     reading = await process.open_pool("reconcile", 1)
     fold = Fold(fold_pool, Rules(), hand_on=hand_on(delivering.pumps))
     group = process.supervisor()

@@ -173,7 +173,8 @@ class _Draft:
 
 def _walk(lifecycle: Lifecycle, state: State, *, events: Sequence[Event]) -> Folded:
     """Step on each event once, in the order of the law, and look at the lanes afterwards."""
-    state = replace(state, revoked=state.revoked | _revocations(state, events))
+    if taken_back := _revocations(state, events) - state.revoked:
+        state = replace(state, revoked=state.revoked | taken_back)
     outcomes: dict[UUID, Ruling] = {}
     walking: list[Event] = []
     for event in events:
@@ -235,6 +236,9 @@ def _returns(events: Iterable[Event]) -> frozenset[str]:
 
 def _in_order(lifecycle: Lifecycle, events: Sequence[Event]) -> Iterator[Event]:
     """Sort timed events by (occurred_at, rank, source, dedupe_key), then untimed by the rest."""
+    if len(events) < 2:
+        yield from events
+        return
 
     def place(event: Event) -> Place:
         return _place(lifecycle, event)

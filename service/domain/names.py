@@ -153,6 +153,7 @@ def changed(before: Book, after: Book) -> dict[Name, tuple[Resolution, Resolutio
     pairs = {
         name: (resolve(before.get(name, ())), resolve(after.get(name, ())))
         for name in {*before, *after}
+        if before.get(name) != after.get(name)
     }
     return {name: pair for name, pair in sorted(pairs.items()) if pair[0] != pair[1]}
 

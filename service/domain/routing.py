@@ -103,11 +103,14 @@ def destinations(
     that was paid first and turned out to be a VIP's later, not only of the other order of arrival.
     """
     said = {(event.source, spoken(event)) for event in events}
-    anew = _said_anew(events, view)
     return _best(
         route
         for route in routes
-        if route.holds(view) and (route.takes_any(said) or _opens(route, anew, before=before))
+        if route.holds(view)
+        and (
+            route.takes_any(said)
+            or (_opens(route, before) and route.takes_any(_said_anew(events, view)))
+        )
     )
 
 
@@ -122,10 +125,9 @@ def standing(routes: Iterable[Route], events: Sequence[Event], view: View) -> di
     return _best(route for route in routes if route.takes_any(said) and route.holds(view))
 
 
-def _opens(route: Route, anew: Sequence[tuple[str, str]], *, before: View | None) -> bool:
-    if route.when is None or before is None or route.when.holds(before):
-        return False
-    return route.takes_any(anew)
+def _opens(route: Route, before: View | None) -> bool:
+    """Whether what it waits for did not hold then."""
+    return route.when is not None and before is not None and not route.when.holds(before)
 
 
 def _said_anew(events: Iterable[Event], view: View) -> list[tuple[str, str]]:

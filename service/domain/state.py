@@ -81,7 +81,7 @@ class State:
     @property
     def attributes_view(self) -> dict[str, AttributeValue]:
         """What senders said last, and the sums of money, which outrank what was only said."""
-        money = sums.attributes(sums.amounts(self.tallies))
+        money = sums.attributes(sums.amounts(self.tallies)) if self.tallies else {}
         return dict(sorted({**self.attributes, **money}.items()))
 
     def to_json(self) -> dict[str, object]:

@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from math import ceil
 from types import MappingProxyType
-from typing import assert_never
+from typing import Literal, assert_never
 from uuid import UUID
 
 import orjson
 import structlog
+from prometheus_client import Counter as Metric
 
 from service import telemetry, tracing
 from service.domain.errors import StoreUnavailable
@@ -48,12 +50,27 @@ ANYONE = Bounds()
 NO_MARK: Mapping[str, str] = MappingProxyType({})
 
 
+Outcome = Literal["accepted", "captured", "duplicate", "handshake", "refused", "unavailable"]
+
+
+@cache
+def _requests(source: str, outcome: Outcome) -> Metric:
+    """To look a series up takes longer than to count in it."""
+    return telemetry.REQUESTS.labels(source, outcome)
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """A configured source with the provider built for it."""
 
     source: Source
     provider: Provider
+    bounds: Bounds = field(init=False)
+
+    def __post_init__(self) -> None:
+        said = self.source
+        bounds = Bounds(said.max_body, said.concurrency, said.chunked)
+        object.__setattr__(self, "bounds", bounds)
 
 
 class Intake:
@@ -83,10 +100,7 @@ class Intake:
     def bounds(self, source: str) -> Bounds:
         """What this source may send; unknown names get the defaults."""
         sender = self.senders.get(source)
-        if sender is None:
-            return ANYONE
-        said = sender.source
-        return Bounds(said.max_body, said.concurrency, said.chunked)
+        return ANYONE if sender is None else sender.bounds
 
     async def receive(self, source: str, request: RawRequest) -> Reply:
         """Greet, or capture, or judge, parse, commit, answer."""
@@ -119,7 +133,7 @@ class Intake:
         """Answer what is no webhook: the test of an address, or a method that carries none."""
         known = sender if sender and _is_near(sender, request) else None
         if known and (greeting := known.provider.handshake(request)):
-            telemetry.REQUESTS.labels(known.source.name, "handshake").inc()
+            _requests(known.source.name, "handshake").inc()
             return greeting
         if request.method == "POST":
             return None
@@ -149,7 +163,7 @@ class Intake:
             await self._captures.keep(name, request)
         except StoreUnavailable as error:
             return self._put_off(name, str(error), seconds=RETRY_AFTER)
-        telemetry.REQUESTS.labels(name, "captured").inc()
+        _requests(name, "captured").inc()
         demanded = sender.provider.acknowledge(request)
         return demanded or _counted(request.id or new_id(), Receipt(0, 0))
 
@@ -198,8 +212,8 @@ class Intake:
 
     def _acknowledge(self, arrival: Arrival, receipt: Receipt, demanded: Reply | None) -> Reply:
         duplicate = 0 < receipt.events == receipt.duplicates
-        outcome = "duplicate" if duplicate else "accepted"
-        telemetry.REQUESTS.labels(arrival.source, outcome).inc()
+        outcome: Outcome = "duplicate" if duplicate else "accepted"
+        _requests(arrival.source, outcome).inc()
         mark = {"Orderhook-Duplicate": "true"} if duplicate else {}
         if demanded is not None:
             return replace(demanded, headers={**demanded.headers, **mark})
@@ -208,14 +222,14 @@ class Intake:
     def _refuse(self, sender: Sender | None, request: RawRequest, judged: Forged) -> Reply:
         source = sender.source.name if sender else UNKNOWN
         status = sender.provider.refusal if sender else 401
-        telemetry.REQUESTS.labels(source, "refused").inc()
+        _requests(source, "refused").inc()
         self._tallies.refused[source] += 1
         self.refusals.note(source, request, judged, at=self._clock())
         log.info("request_refused", source=source, reason=judged.reason)
         return problem(status, "Not accepted", "The request is not signed by a known sender.")
 
     def _put_off(self, source: str, reason: str, *, seconds: int) -> Reply:
-        telemetry.REQUESTS.labels(source, "unavailable").inc()
+        _requests(source, "unavailable").inc()
         self._tallies.unavailable[source] += 1
         log.warning("request_put_off", source=source, reason=reason)
         return problem(
@@ -304,12 +318,13 @@ def _kept(request: RawRequest) -> dict[str, str]:
 
     One that was sent twice is read as absent now, so a replay must not find it either.
     """
-    copies = Counter(name for name, _ in request.headers)
-    return {
+    kept = {
         name: value
         for name, value in request.headers
-        if copies[name] == 1
-        and name not in PRIVATE_HEADERS
-        and value.isascii()
-        and value.isprintable()
+        if name not in PRIVATE_HEADERS and value.isascii() and value.isprintable()
     }
+    names = [name for name, _ in request.headers]
+    if len(set(names)) < len(names):
+        copies = Counter(names)
+        return {name: value for name, value in kept.items() if copies[name] == 1}
+    return kept

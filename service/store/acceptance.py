@@ -3,15 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from service.domain import keys
-from service.domain.events import Event
+from service.domain.events import Event, Fate
 from service.store import anomalies, details, seals, sql
 from service.store.pool import Pool, session
 from service.store.seals import PLAIN, Kept, Seals
 
 SQL = sql.load("acceptance")
+
+T = TypeVar("T")
+Key = tuple[str, bytes]
+"""The source of an event, and the hash of its dedupe key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +61,20 @@ async def accept(
     the entries count as handed to the broker and fall due again only after `lease`. A known key
     that says something else now is noted, at the cost of a second round trip.
     """
-    events, repeated, clashing = _unique(arrivals)
+    events, disputed = _unique(arrivals)
     traced = traces(arrivals)
     kept = await _sealed(pool, arrivals, sealing)
     async with session(pool) as connection:
         row = await connection.fetchrow(
             SQL["accept"],
             *_stated(events, _request_of(arrivals)),
+            _unusual([event.id in disputed for event in events.values()], usual=False),
             published,
             lease,
-            *_requests(arrivals, kept),
-            repeated,
-            process,
             list(traced),
             list(traced.values()),
-            *_detailed(events),
-            clashing,
-            [each.sealed_with for each in kept],
+            *_requests(arrivals, kept),
+            process,
         )
     assert row is not None
     if row["clashing_events"]:
@@ -103,25 +105,17 @@ async def tally(pool: Pool, counts: Mapping[str, tuple[int, int]], *, process: U
         )
 
 
-def _hash(event: Event) -> bytes:
-    return keys.dedupe_hash(event.source, event.statement.dedupe_key)
-
-
-def _unique(arrivals: Iterable[Arrival]) -> tuple[list[Event], list[UUID], list[UUID]]:
-    """The events to insert, sorted, and the ids of requests that repeat a key of this batch.
-
-    At last the ids of those events that are repeated with another meaning.
-    """
-    first: dict[tuple[str, bytes], Event] = {}
-    repeated, clashing = [], []
+def _unique(arrivals: Iterable[Arrival]) -> tuple[dict[Key, Event], set[UUID]]:
+    """The events to insert, sorted by key, and which of them this batch contradicts."""
+    first: dict[Key, Event] = {}
+    disputed = set()
     for arrival in arrivals:
         for event in arrival.events:
-            known = first.setdefault((event.source, _hash(event)), event)
-            if known is not event:
-                repeated.append(arrival.id)
-                if _clash(known, event):
-                    clashing.append(known.id)
-    return [first[key] for key in sorted(first)], repeated, clashing
+            hashed = keys.dedupe_hash(event.source, event.statement.dedupe_key)
+            known = first.setdefault((event.source, hashed), event)
+            if known is not event and _clash(known, event):
+                disputed.add(known.id)
+    return {key: first[key] for key in sorted(first)}, disputed
 
 
 def _clash(known: Event, event: Event) -> bool:
@@ -133,36 +127,33 @@ def _request_of(arrivals: Iterable[Arrival]) -> Mapping[UUID, UUID]:
     return {event.id: arrival.id for arrival in arrivals for event in arrival.events}
 
 
-def _stated(events: Sequence[Event], request_of: Mapping[UUID, UUID]) -> tuple[list[object], ...]:
+def _stated(
+    unique: Mapping[Key, Event], request_of: Mapping[UUID, UUID]
+) -> tuple[Sequence[object], ...]:
     """What every event says, and the request it came with, column by column."""
+    events = list(unique.values())
     said = [event.statement for event in events]
+    packed = [details.pack(s) for s in said]
     return (
-        [event.source for event in events],
-        [_hash(event) for event in events],
+        [source for source, _ in unique],
+        [hashed for _, hashed in unique],
         [event.id for event in events],
         [request_of[event.id] for event in events],
         [s.dedupe_key for s in said],
         [s.lifecycle for s in said],
-        [s.scope for s in said],
+        _unusual([s.scope for s in said], usual=""),
         [s.ref for s in said],
+        _unusual([s.parcel for s in said], usual=None),
         [s.lane for s in said],
         [s.status for s in said],
         [s.code for s in said],
         [s.occurred_at for s in said],
         [event.received_at for event in events],
-        [s.attributes for s in said],
-        [s.fate.value for s in said],
-        [s.note for s in said],
-    )
-
-
-def _detailed(events: Sequence[Event]) -> tuple[list[object], ...]:
-    """What few events say, and what tells two that share a key apart."""
-    said = [event.statement for event in events]
-    return (
-        [s.parcel for s in said],
-        [details.pack(s) for s in said],
-        [details.digest(s) for s in said],
+        _unusual([s.attributes for s in said], usual={}),
+        _unusual([s.fate for s in said], usual=Fate.FOLD),
+        _unusual([s.note for s in said], usual=""),
+        _unusual(packed, usual={}),
+        [details.digest(*each) for each in zip(said, packed, strict=True)],
     )
 
 
@@ -180,8 +171,15 @@ def _requests(arrivals: Sequence[Arrival], kept: Sequence[Kept]) -> tuple[list[o
         [a.received_at for a in arrivals],
         [a.peer for a in arrivals],
         [a.method for a in arrivals],
-        [one.path for one in held],
-        [one.query for one in held],
-        [dict(one.headers) for one in held],
+        _unusual([one.path for one in held], usual=""),
+        _unusual([one.query for one in held], usual=""),
+        _unusual([dict(one.headers) for one in held], usual={}),
         [one.body for one in held],
+        [one.sealed_with for one in kept],
+        _unusual([not a.events for a in arrivals], usual=False),
     )
+
+
+def _unusual(column: list[T], *, usual: T) -> list[T]:
+    """Nothing where a column says the usual of all; the statement knows what that is."""
+    return [] if column.count(usual) == len(column) else column

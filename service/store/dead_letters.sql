@@ -51,30 +51,33 @@ SELECT d.id, d.kind, d.event_id, d.subject_id, d.destination, d.reason, d.summar
        d.last_at, d.resolved_at, d.resolution,
        COALESCE(s.lifecycle, e.lifecycle) AS lifecycle, COALESCE(s.scope, e.scope) AS scope,
        COALESCE(s.ref, e.ref) AS ref, e.lifecycle AS of, e.details -> 'aliases' AS aliases
-FROM dead_letters d
-LEFT JOIN events e ON e.id = d.event_id
+FROM (
+    SELECT * FROM dead_letters d
+    WHERE CASE WHEN $11::text IS NULL THEN d.resolved_at IS NULL ELSE d.resolution = $11 END
+      AND ($1::text IS NULL OR d.kind = $1)
+      AND ($2::text IS NULL OR d.destination = $2)
+      AND ($3::text IS NULL OR d.reason = $3)
+      -- Only events have a source, and they have no destination: said so that the index is of use.
+      AND ($4::text IS NULL OR (d.source = $4 AND d.kind = 'event'))
+      AND (($4::text IS NULL AND $1::text IS DISTINCT FROM 'event') OR d.destination IS NULL)
+      -- "order/a:b" may be read as scope a, ref b, or as ref a:b without a scope.
+      AND ($5::text IS NULL
+           OR d.id = ANY(ARRAY(
+               SELECT x.id FROM subjects n JOIN dead_letters x ON x.subject_id = n.id AND x.kind = 'sync'
+               WHERE (n.lifecycle, n.scope, n.ref) IN (($5, '', $6), ($5, $7, $8))
+                 AND CASE WHEN $11::text IS NULL THEN x.resolved_at IS NULL ELSE x.resolution = $11 END
+               UNION ALL
+               SELECT x.id FROM events n JOIN dead_letters x ON x.event_id = n.id AND x.kind = 'event'
+               WHERE (n.lifecycle, n.scope, n.ref) IN (($5, '', $6), ($5, $7, $8))
+                 AND CASE WHEN $11::text IS NULL THEN x.resolved_at IS NULL ELSE x.resolution = $11 END)))
+      AND ($9::uuid IS NULL OR d.id < $9)
+    ORDER BY d.id DESC
+    LIMIT $10
+) AS d
+-- Looked up for what is shown, however many would fit.
+LEFT JOIN LATERAL (SELECT * FROM events WHERE id = d.event_id LIMIT 1) AS e ON true
 LEFT JOIN subjects s ON s.id = d.subject_id
-WHERE CASE WHEN $11::text IS NULL THEN d.resolved_at IS NULL ELSE d.resolution = $11 END
-  AND ($1::text IS NULL OR d.kind = $1)
-  AND ($2::text IS NULL OR d.destination = $2)
-  AND ($3::text IS NULL OR d.reason = $3)
-  AND ($4::text IS NULL OR e.source = $4)
-  -- Only events have a source, and they have no destination: said so that the index is of use.
-  AND ($4::text IS NULL OR d.kind = 'event')
-  AND (($4::text IS NULL AND $1::text IS DISTINCT FROM 'event') OR d.destination IS NULL)
-  -- "order/a:b" may be read as scope a, ref b, or as ref a:b without a scope.
-  AND ($5::text IS NULL
-       OR d.id = ANY(ARRAY(
-           SELECT x.id FROM subjects n JOIN dead_letters x ON x.subject_id = n.id AND x.kind = 'sync'
-           WHERE (n.lifecycle, n.scope, n.ref) IN (($5, '', $6), ($5, $7, $8))
-             AND CASE WHEN $11::text IS NULL THEN x.resolved_at IS NULL ELSE x.resolution = $11 END
-           UNION ALL
-           SELECT x.id FROM events n JOIN dead_letters x ON x.event_id = n.id AND x.kind = 'event'
-           WHERE (n.lifecycle, n.scope, n.ref) IN (($5, '', $6), ($5, $7, $8))
-             AND CASE WHEN $11::text IS NULL THEN x.resolved_at IS NULL ELSE x.resolution = $11 END)))
-  AND ($9::uuid IS NULL OR d.id < $9)
 ORDER BY d.id DESC
-LIMIT $10
 
 -- letter --
 SELECT d.id, d.kind, d.event_id, d.subject_id, d.destination, d.reason, d.summary, d.first_at,
@@ -122,14 +125,13 @@ SELECT count(*) AS matched,
        count(*) FILTER (WHERE d.resolved_at IS NOT NULL OR y.synced_version >= y.desired_version)
            AS already_right
 FROM dead_letters d
-LEFT JOIN events e ON e.id = d.event_id
 LEFT JOIN syncs y ON y.subject_id = d.subject_id AND y.destination = d.destination
 WHERE CASE WHEN $1::uuid[] IS NULL THEN d.resolved_at IS NULL ELSE d.id = ANY($1) END
   AND (d.kind = 'event' OR y.subject_id IS NOT NULL)
   AND ($2::text IS NULL OR d.kind = $2)
   AND ($3::text IS NULL OR d.destination = $3)
   AND ($4::text IS NULL OR d.reason = $4)
-  AND ($5::text IS NULL OR (e.source = $5 AND d.kind = 'event'))
+  AND ($5::text IS NULL OR (d.source = $5 AND d.kind = 'event'))
   AND (($5::text IS NULL AND $2::text IS DISTINCT FROM 'event') OR d.destination IS NULL)
   AND ($6::text IS NULL
        OR d.id = ANY(ARRAY(
@@ -144,7 +146,6 @@ WHERE CASE WHEN $1::uuid[] IS NULL THEN d.resolved_at IS NULL ELSE d.id = ANY($1
 -- open --
 SELECT EXISTS (
     SELECT FROM dead_letters d
-    LEFT JOIN events e ON e.id = d.event_id
     LEFT JOIN syncs y ON y.subject_id = d.subject_id AND y.destination = d.destination
     WHERE d.resolved_at IS NULL
       AND ($1::uuid[] IS NULL OR d.id = ANY($1))
@@ -152,7 +153,7 @@ SELECT EXISTS (
       AND ($2::text IS NULL OR d.kind = $2)
       AND ($3::text IS NULL OR d.destination = $3)
       AND ($4::text IS NULL OR d.reason = $4)
-      AND ($5::text IS NULL OR (e.source = $5 AND d.kind = 'event'))
+      AND ($5::text IS NULL OR (d.source = $5 AND d.kind = 'event'))
       AND (($5::text IS NULL AND $2::text IS DISTINCT FROM 'event') OR d.destination IS NULL)
       AND ($6::text IS NULL
            OR d.id = ANY(ARRAY(
@@ -169,13 +170,12 @@ SELECT EXISTS (
 -- take_events --
 SELECT d.id
 FROM dead_letters d
-LEFT JOIN events e ON e.id = d.event_id
 WHERE d.resolved_at IS NULL AND d.kind = 'event'
   AND ($1::uuid[] IS NULL OR d.id = ANY($1))
   AND ($2::text IS NULL OR d.kind = $2)
   AND ($3::text IS NULL OR d.destination = $3)
   AND ($4::text IS NULL OR d.reason = $4)
-  AND ($5::text IS NULL OR e.source = $5)
+  AND ($5::text IS NULL OR d.source = $5)
   AND ($6::text IS NULL
        OR d.id = ANY(ARRAY(
            SELECT x.id FROM events n JOIN dead_letters x ON x.event_id = n.id AND x.kind = 'event'

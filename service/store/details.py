@@ -51,15 +51,18 @@ def statement(row: Mapping[str, Any]) -> Statement:
     )
 
 
-def digest(said: Statement) -> bytes | None:
-    """Shorten all that a statement means; None for one that nobody understood."""
+def digest(said: Statement, packed: Mapping[str, object] | None = None) -> bytes | None:
+    """Shorten all that a statement means; None for one that nobody understood.
+
+    Who has packed it already need not do it twice.
+    """
     if said.fate not in MEANT:
         return None
     meant = [
         *(said.lifecycle, said.scope, said.ref, said.parcel, said.lane, said.status, said.code),
         said.occurred_at.isoformat() if said.occurred_at else None,
         said.attributes,
-        pack(said),
+        pack(said) if packed is None else packed,
     ]
     return sha256(orjson.dumps(meant, option=orjson.OPT_SORT_KEYS)).digest()[:DIGEST_BYTES]
 

@@ -5,7 +5,7 @@ hold are left out, then come names, then subjects; so nobody waits in a ring.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from service.domain.bases import Base, together
 from service.domain.events import Event, Subject
 from service.domain.names import Book, Claim, Name
 from service.domain.state import Pin
-from service.store import bases, events, sql, subjects
+from service.store import bases, details, events, sql, subjects
 from service.store.outbox import Entry
 from service.store.pool import Connection
 from service.store.subjects import Row
@@ -98,9 +98,12 @@ async def take(
 
 
 def _owed(row: asyncpg.Record) -> Event:
-    about = tuple(row[f"about_{part}"] for part in Subject._fields)
-    return replace(
-        events.read(row),
+    about = row["about_lifecycle"], row["about_scope"], row["about_ref"]
+    return Event(
+        row["id"],
+        row["source"],
+        details.statement(dict(row)),
+        row["received_at"],
         request_id=row["request_id"],
         about=Subject(*about) if row["about_ref"] is not None else None,
         beside=row["beside"],

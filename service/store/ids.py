@@ -3,12 +3,16 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
+from asyncpg.pgproto import pgproto
+from uuid_utils import uuid7
 
 
 def new_id() -> UUID:
-    """A fresh id that sorts after the ids made before it on this machine (RFC 9562, version 7)."""
-    return uuid7()
+    """A fresh id that sorts after the ids made before it on this machine (RFC 9562, version 7).
+
+    Of the driver's own kind, as the ids that are read are: made, written and compared far faster.
+    """
+    return pgproto.UUID(uuid7().bytes)
 
 
 def first_id(moment: datetime) -> UUID:

@@ -14,8 +14,11 @@ LEASE = timedelta(seconds=10)
 """How far handing an entry to the broker moves its due time: no copy is made sooner."""
 RELEASED = timedelta(seconds=1)
 """When an entry whose publish failed is tried again."""
-TRAIL = timedelta(seconds=60)
-"""How far a watermark stays behind the clock: time-outs end every transaction well before."""
+TRAIL = timedelta(seconds=15)
+"""How far a watermark stays behind the clock.
+
+While an old transaction keeps dead rows, each claim passes by those of this time. Time-outs end
+nearly every transaction before; what one commits later waits for the next full scan."""
 PRIORITIES = (1, 5, 9)
 """High, live and backlog, in the order of handing over; the table accepts no others."""
 

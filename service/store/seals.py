@@ -103,11 +103,10 @@ class Seals:
 
     def seal(self, holder: Holder, name: str | None, *, context: str) -> Kept:
         """Seal with a data key that is ready; None leaves all as it came."""
-        content = Content(holder.path, holder.query, holder.headers, holder.body)
         if name is None:
-            return Kept(content, None)
-        head = orjson.dumps([content.path, content.query, content.headers])
-        packed = len(head).to_bytes(LENGTH) + head + content.body
+            return Kept(Content(holder.path, holder.query, holder.headers, holder.body), None)
+        head = orjson.dumps([holder.path, holder.query, holder.headers])
+        packed = len(head).to_bytes(LENGTH) + head + holder.body
         return Kept(Content("", "", {}, self._known[name].seal(packed, context=context)), name)
 
     async def open(

@@ -211,11 +211,17 @@ async def release(tx: Connection, leases: Sequence[Lease], *, destination: str) 
 
 
 async def settle(
-    tx: Connection, settled: Sequence[Settled], *, destination: str, life: timedelta
+    tx: Connection,
+    settled: Sequence[Settled],
+    *,
+    destination: str,
+    life: timedelta,
+    attempts: Sequence[Attempt] = (),
 ) -> dict[int, bool]:
     """The destination shows these versions; tells of each fence that held whether more is due.
 
-    `life` is how long a call of somebody else may still be on its way.
+    `attempts` are what led there, kept whoever won the lease. `life` is how long a call of somebody
+    else may still be on its way.
     """
     rows = await tx.fetch(
         SQL["settle"],
@@ -229,6 +235,7 @@ async def settle(
         [row.again for row in settled],
         life,
         destination,
+        *_exchanges(attempts),
     )
     return {row["subject_id"]: row["more"] for row in rows}
 
@@ -275,9 +282,11 @@ async def revive(tx: Connection, destination: str, *, limit: int) -> int:
 
 async def record(tx: Connection, attempts: Sequence[Attempt], *, destination: str) -> None:
     """Keep every exchange, whoever won the lease."""
-    await tx.execute(
-        SQL["attempt"],
-        destination,
+    await tx.execute(SQL["attempt"], destination, *_exchanges(attempts))
+
+
+def _exchanges(attempts: Sequence[Attempt]) -> tuple[Sequence[object], ...]:
+    return (
         [ids.new_id() for _ in attempts],
         [attempt.operation for attempt in attempts],
         [attempt.subject_id for attempt in attempts],

@@ -49,21 +49,38 @@ CROSS JOIN LATERAL (
 ) AS news
 
 -- intend --
+-- Here, in `renew` and in `settle` the rows are locked in one order before they are written: another worker may
+-- be at the same ones.
+WITH said AS (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[],
+                         $6::jsonb[], $7::jsonb[], $8::text[])
+        AS said (subject_id, fence, version, hash, key, shown, found, remote_id)
+),
+locked AS (
+    SELECT subject_id FROM syncs
+    WHERE destination = $10 AND subject_id = ANY($1::bigint[])
+    ORDER BY subject_id FOR UPDATE
+)
 UPDATE syncs SET
     intent_version = said.version, intent_hash = said.hash, intent_key = said.key,
     intent_at = now(), intent = said.shown,
     written = COALESCE(said.found, syncs.written),
     remote_id = COALESCE(said.remote_id, syncs.remote_id), due_at = now() + $9::interval
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::jsonb[],
-            $7::jsonb[], $8::text[])
-    AS said (subject_id, fence, version, hash, key, shown, found, remote_id)
+FROM said
+JOIN locked USING (subject_id)
 WHERE syncs.subject_id = said.subject_id AND syncs.destination = $10
   AND syncs.fence = said.fence AND syncs.due_at > now()
 RETURNING syncs.subject_id
 
 -- renew --
+WITH locked AS (
+    SELECT subject_id FROM syncs
+    WHERE destination = $4 AND subject_id = ANY($1::bigint[])
+    ORDER BY subject_id FOR UPDATE
+)
 UPDATE syncs SET due_at = now() + $3::interval
 FROM unnest($1::bigint[], $2::bigint[]) AS held (subject_id, fence)
+JOIN locked USING (subject_id)
 WHERE syncs.subject_id = held.subject_id AND syncs.destination = $4
   AND syncs.fence = held.fence AND syncs.due_at > now()
 RETURNING syncs.subject_id
@@ -74,7 +91,26 @@ FROM unnest($1::bigint[], $2::bigint[]) AS held (subject_id, fence)
 WHERE syncs.subject_id = held.subject_id AND syncs.destination = $3 AND syncs.fence = held.fence
 
 -- settle --
--- Once more when `again`, or when a worker that had lost its lease told meanwhile that it wrote.
+-- Once more when `again`, or when a worker that had lost its lease told meanwhile that it wrote. Every
+-- exchange is kept, whoever won the lease.
+WITH said AS (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[],
+                         $6::text[], $7::jsonb[], $8::bytea[], $9::boolean[])
+        AS said (subject_id, fence, version, status, remote_id, token, written, hash, again)
+),
+exchanged AS (
+    INSERT INTO attempts
+        (id, operation, subject_id, destination, version, class, http_status, ms, detail)
+    SELECT id, operation, subject_id, $11, version, class, http_status, ms, detail
+    FROM unnest($12::uuid[], $13::text[], $14::bigint[], $15::bigint[], $16::text[],
+                $17::smallint[], $18::integer[], $19::text[])
+        AS said (id, operation, subject_id, version, class, http_status, ms, detail)
+),
+locked AS (
+    SELECT subject_id FROM syncs
+    WHERE destination = $11 AND subject_id = ANY($1::bigint[])
+    ORDER BY subject_id FOR UPDATE  -- a fold that is raising what is desired is waited for, and seen
+)
 UPDATE syncs SET
     synced_version = said.version, synced_status = said.status,
     state = CASE WHEN syncs.desired_version > said.version THEN 'pending' ELSE 'synced' END,
@@ -87,9 +123,8 @@ UPDATE syncs SET
     held_for = NULL, difference = NULL, overrule = false,
     remote_id = COALESCE(said.remote_id, syncs.remote_id), remote_token = said.token,
     written = said.written, written_hash = said.hash, updated_at = now()
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-            $7::jsonb[], $8::bytea[], $9::boolean[])
-    AS said (subject_id, fence, version, status, remote_id, token, written, hash, again)
+FROM said
+JOIN locked USING (subject_id)
 WHERE syncs.subject_id = said.subject_id AND syncs.destination = $11 AND syncs.fence = said.fence
 RETURNING syncs.subject_id, syncs.due_at IS NOT NULL AS more
 

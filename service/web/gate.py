@@ -5,8 +5,9 @@ absolute targets, chunked bodies, too many connections), and so does every excep
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from uuid import UUID
 
 import structlog
@@ -27,12 +28,21 @@ Chunked = Callable[[str], bool]
 
 CALLER = web.RequestKey("caller", Caller)
 """Who sent the token, where one is needed."""
-PEER = web.RequestKey("peer", str)
-"""The client's address behind trusted proxies, where a handler found it out."""
-REQUEST_ID = web.RequestKey("request_id", UUID)
-SOURCE = web.RequestKey("source", str)
-ROUTE = web.RequestKey("route", str)
-"""The pattern of the path, for the log: the path itself may carry a token."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """What is known of a request besides itself; handlers add what they find out."""
+
+    id: UUID
+    route: str = ""
+    """The pattern of the path, for the log: the path itself may carry a token."""
+    source: str | None = None
+    peer: str = ""
+    """The client's address behind trusted proxies."""
+
+
+VISIT = web.RequestKey("visit", Visit)
 
 VERSIONS = (HttpVersion10, HttpVersion11)
 COMMON_HEADERS = {
@@ -54,13 +64,18 @@ def check_framing(request: web.BaseRequest, *, chunked: Chunked) -> None:
         raise Refused(
             400, "The request target must be a path that begins with a slash.", close=True
         )
-    codings = request.headers.getall("Transfer-Encoding", [])
-    plain = request.version == HttpVersion11 and is_chunked(codings)
-    if codings and not (plain and chunked(target)):
-        raise Refused(411, limits.NO_LENGTH, close=True)
-    names = {name.lower() for name in request.headers}
-    if any("_" in name and name.replace("_", "-") in names for name in names):
+    if codings := request.headers.getall("Transfer-Encoding", ()):
+        plain = request.version == HttpVersion11 and is_chunked(codings)
+        if not (plain and chunked(target)):
+            raise Refused(411, limits.NO_LENGTH, close=True)
+    if "_" in "".join(request.headers) and _looks_alike(request.headers):
         raise Refused(400, LOOK_ALIKE, close=True)
+
+
+def _looks_alike(headers: Iterable[str]) -> bool:
+    """Whether two names differ only in `-` and `_`."""
+    names = {name.lower() for name in headers}
+    return any("_" in name and name.replace("_", "-") in names for name in names)
 
 
 def is_chunked(codings: Sequence[str]) -> bool:
@@ -70,6 +85,24 @@ def is_chunked(codings: Sequence[str]) -> bool:
 
 def never(_target: str) -> bool:
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """A handler of all paths below a prefix, which needs no search among the routes."""
+
+    prefix: str
+    handle: Handler
+
+
+def first(direct: Direct, otherwise: Handler) -> Handler:
+    """Ask the direct handler for its paths, and the routes for all others."""
+
+    def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        chosen = direct.handle if request.raw_path.startswith(direct.prefix) else otherwise
+        return chosen(request)
+
+    return handle
 
 
 def staying() -> bool:
@@ -89,42 +122,44 @@ def guarded(
     lies idle may be closed at the very moment a client begins to use it.
     """
     seconds_taken = telemetry.HTTP_SECONDS.labels(listener)
+    answers = cache(lambda status: telemetry.HTTP_ANSWERS.labels(listener, str(status)))
 
     async def guard(request: web.BaseRequest) -> web.StreamResponse:
         began = time.monotonic()
-        request_id = request[REQUEST_ID] = new_id()
-        # aiohttp runs every request in a task of its own, so this binding ends with it.
-        structlog.contextvars.bind_contextvars(request_id=str(request_id))
-        instance = f"urn:uuid:{request_id}"
-        answer = await _answer(request, handle, instance=instance, chunked=chunked)
+        visit = request[VISIT] = Visit(new_id())
+        # aiohttp runs every request in a task of its own, so this ends with it.
+        telemetry.serve(visit.id)
+        answer = await _answer(request, handle, request_id=visit.id, chunked=chunked)
         for name, value in COMMON_HEADERS.items():
             answer.headers.setdefault(name, value)
         if is_leaving():
             answer.force_close()
         seconds = time.monotonic() - began
         seconds_taken.observe(seconds)
-        _record(request, answer, listener=listener, seconds=seconds)
+        answers(answer.status).inc()
+        _tell(request, visit, answer, listener=listener, seconds=seconds)
         return answer
 
     return guard
 
 
 async def _answer(
-    request: web.BaseRequest, handle: Handler, *, instance: str, chunked: Chunked
+    request: web.BaseRequest, handle: Handler, *, request_id: UUID, chunked: Chunked
 ) -> web.StreamResponse:
     try:
         check_framing(request, chunked=chunked)
         return await handle(request)
     except Refused as refused:
-        return problems.response(refused, instance=instance)
+        why = refused
     except web.HTTPException as known:
-        return problems.response(_translated(known), instance=instance)
+        why = _translated(known)
     except (OrderhookError, TimeoutError) as error:
         log.warning("request_failed", error=type(error).__name__, detail=str(error))
-        return problems.response(problems.unavailable(problems.UNEXPECTED), instance=instance)
+        why = problems.unavailable(problems.UNEXPECTED)
     except Exception as error:
         log.exception("request_crashed", error=type(error).__name__)
-        return problems.response(problems.unavailable(problems.UNEXPECTED), instance=instance)
+        why = problems.unavailable(problems.UNEXPECTED)
+    return problems.response(why, instance=f"urn:uuid:{request_id}")
 
 
 def _translated(known: web.HTTPException) -> Refused:
@@ -141,22 +176,26 @@ def _translated(known: web.HTTPException) -> Refused:
             return problems.unavailable(problems.UNEXPECTED)
 
 
-def _record(
-    request: web.BaseRequest, answer: web.StreamResponse, *, listener: str, seconds: float
+def _tell(
+    request: web.BaseRequest,
+    visit: Visit,
+    answer: web.StreamResponse,
+    *,
+    listener: str,
+    seconds: float,
 ) -> None:
-    telemetry.HTTP_ANSWERS.labels(listener, str(answer.status)).inc()
-    route = request.get(ROUTE, "")
-    say = log.debug if route in QUIET_ROUTES and answer.status < 400 else log.info
-    said: dict[str, Any] = {"source": request[SOURCE]} if SOURCE in request else {}
+    say = log.debug if visit.route in QUIET_ROUTES and answer.status < 400 else log.info
+    said = {} if visit.source is None else {"source": visit.source}
     say(
         "request",
         listener=listener,
         method=request.method,
-        route=route,
+        route=visit.route,
         status=answer.status,
         ms=round(seconds * 1000, 1),
-        peer=request.get(PEER, request.remote or ""),
+        peer=visit.peer or request.remote or "",
         **said,
+        request_id=str(visit.id),
     )
 
 
@@ -166,5 +205,5 @@ async def name_route(
 ) -> web.StreamResponse:
     """Note the pattern that matched, for the log."""
     resource = request.match_info.route.resource
-    request[ROUTE] = resource.canonical if resource is not None else ""
+    request[VISIT].route = resource.canonical if resource is not None else ""
     return await handler(request)

@@ -4,8 +4,6 @@ import asyncio
 import re
 import resource
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -93,18 +91,28 @@ class Places:
     def __init__(self) -> None:
         self._taken: Counter[str] = Counter()
 
-    @contextmanager
-    def of(self, source: str, most: int) -> Iterator[None]:
+    def of(self, source: str, most: int) -> "Place":
         """Hold a place; only what has been read takes one, so nobody can sit on it."""
-        if self._taken[source] >= most:
+        return Place(self._taken, source, most)
+
+
+@dataclass(slots=True)
+class Place:
+    """One of the places of a source, while a block lasts."""
+
+    taken: Counter[str]
+    source: str
+    most: int
+
+    def __enter__(self) -> None:
+        if self.taken[self.source] >= self.most:
             raise overloaded("source")
-        self._taken[source] += 1
-        try:
-            yield
-        finally:
-            self._taken[source] -= 1
-            if not self._taken[source]:
-                del self._taken[source]
+        self.taken[self.source] += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.taken[self.source] -= 1
+        if not self.taken[self.source]:
+            del self.taken[self.source]
 
 
 def overloaded(reason: Shed) -> Refused:
@@ -138,14 +146,22 @@ async def read(
     request: web.BaseRequest, into: bytearray, *, most: int, budget: Budget, limits: Limits
 ) -> None:
     """Fill `into` with the body; whoever calls gives `len(into)` back to the budget, always."""
+    content = request.content
     try:
+        if content.is_eof():  # it came together with the head, as most do
+            _keep(content.read_nowait(), into, most=most, budget=budget)
+            return
         async with asyncio.timeout(body_seconds(most, limits)):
-            while chunk := await request.content.readany():
-                if len(into) + len(chunk) > most:
-                    raise Refused(413, TOO_LARGE.format(most), close=True)
-                budget.take(len(chunk))
-                into += chunk
+            while chunk := await content.readany():
+                _keep(chunk, into, most=most, budget=budget)
     except TimeoutError:
         raise Refused(408, TOO_SLOW, close=True) from None
     except (web.RequestPayloadError, ConnectionError):
         raise Refused(400, "The connection ended before the body did.", close=True) from None
+
+
+def _keep(chunk: bytes, into: bytearray, *, most: int, budget: Budget) -> None:
+    if len(into) + len(chunk) > most:
+        raise Refused(413, TOO_LARGE.format(most), close=True)
+    budget.take(len(chunk))
+    into += chunk

@@ -13,7 +13,7 @@ from aiohttp import http_parser, web
 from service.domain.errors import ConfigurationError, Conflict
 from service.settings import Address
 from service.web.connections import Connection, Door
-from service.web.gate import Chunked, guarded, never
+from service.web.gate import Chunked, Direct, Handler, first, guarded, never
 from service.web.limits import Limits
 
 log = structlog.get_logger()
@@ -22,6 +22,8 @@ LIMITS = web.AppKey("limits", Limits)
 TRUSTED = web.AppKey("trusted", tuple)
 CHUNKED: web.AppKey[Chunked] = web.AppKey("chunked")
 """Where bodies without a length are taken; nowhere, if an application does not say."""
+DIRECT = web.AppKey("direct", Direct)
+"""Where the requests go that are too many for a search among the routes."""
 LEAVING: web.AppKey[asyncio.Event] = web.AppKey("leaving")
 """Set when the listener closes soon: every answer asks its client for another connection then."""
 BACKLOG = 1024
@@ -57,7 +59,9 @@ async def listening(
     await runner.setup()
     try:
         assert runner.server is not None
-        handle = runner.server.request_handler
+        handle: Handler = runner.server.request_handler
+        if DIRECT in app:
+            handle = first(app[DIRECT], handle)
         chunked = app.get(CHUNKED, never)
         leaving = app.get(LEAVING, asyncio.Event())
         runner.server.request_handler = guarded(

@@ -1,21 +1,21 @@
 """Who is calling: the socket's address and X-Forwarded-For in, one believable address out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 
 
-def client(peer: str, forwarded: Iterable[str], *, trusted: Sequence[Network]) -> str:
+def client(peer: str, forwarded: Collection[str], *, trusted: Sequence[Network]) -> str:
     """The nearest address that is not a trusted proxy of ours.
 
     `forwarded` holds the X-Forwarded-For headers in wire order. Each proxy appends the address it
     was called from, so only what trusted proxies appended, read from the right, is believed.
     """
     address = _address(peer)
-    if address is None:
-        return peer
+    if address is None or not forwarded:
+        return _written(peer)
     hops = [hop for line in forwarded for hop in line.split(",")]
     while hops and is_trusted(address, trusted):
         said = _address(hops.pop())
@@ -36,6 +36,12 @@ def neighbourhood(peer: str) -> str:
     if isinstance(address, IPv6Address):
         return str(IPv6Network((int(address) >> 64 << 64, 64)))
     return str(address or peer)
+
+
+@lru_cache(maxsize=1024)
+def _written(text: str) -> str:
+    """An address in its usual spelling; what is none, as it stands."""
+    return str(_address(text) or text)
 
 
 @lru_cache(maxsize=1024)

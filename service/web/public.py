@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -18,9 +17,10 @@ from service.intake.provider import RawRequest, Reply
 from service.settings import Server
 from service.settings.values import NAME, Network
 from service.web import gate, health, limits, peers
+from service.web.gate import VISIT, Direct
 from service.web.lag import Lag
 from service.web.limits import Budget, Limits, Places
-from service.web.listeners import CHUNKED, LIMITS, TRUSTED
+from service.web.listeners import CHUNKED, DIRECT, LIMITS, TRUSTED
 from service.web.problems import Refused
 
 PREFIX = "/webhooks/"
@@ -58,7 +58,8 @@ def public_app(
         public_url=server.public_url or "",
     )
     for path in PATHS:
-        app.router.add_route("*", path, reception.webhook, expect_handler=reception.expect_continue)
+        app.router.add_route("*", path, reception.webhook, expect_handler=_later)
+    app[DIRECT] = Direct(PREFIX, reception.webhook)
     app.router.add_route("GET", "/health/live", health.live)
     return app
 
@@ -85,6 +86,9 @@ PATHS = (
     # Whatever else is asked for below /webhooks is an unknown source: 401 there, never 404.
     "/webhooks{rest:(?s:/.*)?}",
 )
+CANONICAL = ("/webhooks/{source}", "/webhooks/{source}/{tail}", "/webhooks{rest}")
+"""The same, as the log names them."""
+IS_NAME = re.compile(NAME).fullmatch
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 """Webhooks are posted; with the others a sender may test the address, if its preset says so."""
 
@@ -111,56 +115,57 @@ class Reception:
         self._clock = clock
         self._public_url = public_url.rstrip("/")
 
-    async def expect_continue(self, request: web.Request) -> None:
-        """Invite a body only when its announced length is welcome."""
-        self._admit(request, source_and_tail(request.raw_path)[0])
-        limits.invite(request)
-
-    async def webhook(self, request: web.Request) -> web.Response:
+    async def webhook(self, request: web.BaseRequest) -> web.Response:
         source, tail = source_and_tail(request.raw_path)
-        request[gate.SOURCE] = source
-        request[gate.PEER] = self._peer(request)
-        most = self._admit(request, source)
-        sender = request.headers.getall("traceparent", [])
+        visit = request[VISIT]
+        visit.route = _route(request.raw_path)
+        visit.source = source
+        visit.peer = self._peer(request)
+        bounds = self._intake.bounds(source)
+        most = self._admit(request, bounds)
+        limits.invite(request)
+        sender = request.headers.getall("traceparent", ())
         with tracing.serving(f"{request.method} {PATHS[0]}", sender=sender) as span:
-            span.set({"orderhook.request_id": str(request.get(gate.REQUEST_ID, ""))})
-            reply = await self._receive(request, source, tail, most=most)
+            span.set({"orderhook.request_id": str(visit.id)})
+            reply = await self._receive(request, source, tail, most=most, bounds=bounds)
             span.set({"http.response.status_code": reply.status})
             if reply.status >= 500:
                 span.fail(str(reply.status))
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
-    async def _receive(self, request: web.Request, source: str, tail: str, *, most: int) -> Reply:
+    async def _receive(
+        self, request: web.BaseRequest, source: str, tail: str, *, most: int, bounds: Bounds
+    ) -> Reply:
         body = bytearray()
         try:
             await limits.read(request, body, most=most, budget=self._budget, limits=self._bounds)
-            peer = request[gate.PEER]
-            raw = raw_request(request, body=bytes(body), peer=peer, received_at=self._clock())
-            url = self._public_url and self._public_url + request.raw_path
-            with self._places.of(source, self._intake.bounds(source).concurrency):
-                return await self._intake.receive(source, replace(raw, tail=tail, url=url))
+            raw = raw_request(
+                request, bytes(body), tail=tail, received_at=self._clock(), base=self._public_url
+            )
+            with self._places.of(source, bounds.concurrency):
+                return await self._intake.receive(source, raw)
         finally:
             self._budget.give_back(len(body))
 
-    def _admit(self, request: web.Request, source: str) -> int:
+    def _admit(self, request: web.BaseRequest, bounds: Bounds) -> int:
         """Judge a request by its head; the most bytes its body may have come out."""
         if request.method not in METHODS:
             raise Refused(405, "Use POST here.", headers={"Allow": "POST"})
         if self._lag.overloaded:
             raise limits.overloaded("lag")
-        most = self._announced(request, self._intake.bounds(source).max_body)
+        most = self._announced(request, bounds.max_body)
         self._budget.admit(most)
         return most
 
-    def _announced(self, request: web.Request, limit: int) -> int:
+    def _announced(self, request: web.BaseRequest, limit: int) -> int:
         if "Transfer-Encoding" in request.headers:
             return limit  # the gate saw to it that this source may
         if request.method != "POST" and "Content-Length" not in request.headers:
             return 0
         return limits.content_length(request, limit=limit)
 
-    def _peer(self, request: web.Request) -> str:
-        forwarded = request.headers.getall("X-Forwarded-For", [])
+    def _peer(self, request: web.BaseRequest) -> str:
+        forwarded = request.headers.getall("X-Forwarded-For", ())
         return peers.client(request.remote or "", forwarded, trusted=self._trusted)
 
 
@@ -173,13 +178,26 @@ def source_and_tail(target: str) -> tuple[str, str]:
     if not path.startswith(PREFIX):
         return "", ""
     name, _, tail = path.removeprefix(PREFIX).partition("/")
-    return (name, unquote(tail)) if re.fullmatch(NAME, name) else ("", "")
+    return (name, unquote(tail)) if IS_NAME(name) else ("", "")
+
+
+async def _later(_request: web.Request) -> None:
+    """Whoever receives it invites the body, once its length is known to be welcome."""
+
+
+def _route(target: str) -> str:
+    """The pattern of a path; what matches none of the first two is no address of a source."""
+    name, slash, _ = target.partition("?")[0].removeprefix(PREFIX).partition("/")
+    if not name:
+        return CANONICAL[2]
+    return CANONICAL[1] if slash else CANONICAL[0]
 
 
 def raw_request(
-    request: web.BaseRequest, *, body: bytes, peer: str, received_at: datetime
+    request: web.BaseRequest, body: bytes, *, tail: str, received_at: datetime, base: str
 ) -> RawRequest:
     path, _, query = request.raw_path.partition("?")
+    visit = request[VISIT]
     return RawRequest(
         method=request.method,
         path=path,
@@ -190,6 +208,8 @@ def raw_request(
         ],
         body=body,
         received_at=received_at,
-        peer=peer,
-        id=request.get(gate.REQUEST_ID),
+        peer=visit.peer,
+        tail=tail,
+        id=visit.id,
+        url=base and base + request.raw_path,
     )

@@ -45,7 +45,9 @@ async def refold(  # noqa: PLR0913
     after = before
     for row in rows:
         life = lived[row.id]
-        made = steps.change(rules, row, life.folded.state, above=above)
+        made = steps.change(
+            rules, row, life.folded.state, before=steps.remembered(row), above=above
+        )
         steps.write(writes, made, life.folded, event_ids=because, cause=cause)
         everybody = dict.fromkeys([*rules.leases, *found[row.id].destinations])
         writes.debts += steps.debts(made, known(rules, found[row.id], life, made), everybody)

@@ -25,6 +25,9 @@ from service.worker.steps import Change
 
 log = structlog.get_logger()
 
+Holding = Mapping[str, timedelta | None]
+"""Who can be owed, and for how long the lease on it runs."""
+
 CONTESTED = "a name that brought events to it leads elsewhere, or nowhere"
 
 
@@ -33,9 +36,13 @@ async def settle(tx: Connection, plan: Plan, seating: Seating, rules: Rules) -> 
 
     What is claimed afterwards comes out.
     """
-    rows = seating.standing.rows
-    advanced = {each: _advance(rows[each], news, rules) for each, news in seating.seats.items()}
+    rows, holding = seating.standing.rows, rules.holding()
     lost = _lost(seating)
+    before = {each: steps.remembered(rows[each]) for each in {*seating.seats, *lost}}
+    advanced = {
+        each: _advance(rows[each], before[each], news, rules)
+        for each, news in seating.seats.items()
+    }
     stale = {each for each, folded in advanced.items() if folded is None} | lost.keys()
     telemetry.REFOLDS.inc(len(stale))
     including = [event.id for news in seating.seats.values() for event in news]
@@ -54,9 +61,11 @@ async def settle(tx: Connection, plan: Plan, seating: Seating, rules: Rules) -> 
     )
     for each, folded in advanced.items():
         if folded is not None and each not in lived:
-            _move(plan, rows[each], folded, seating.seats[each], rules)
+            made = steps.change(rules, rows[each], folded.state, before=before[each])
+            _move(plan, made, folded, seating.seats[each], rules, holding)
     for each, life in lived.items():
-        _live_on(plan, rows[each], life, seating.seats.get(each, []), found[each], rules)
+        made = steps.change(rules, rows[each], life.folded.state, before=before[each])
+        _live_on(plan, made, life, seating.seats.get(each, []), found[each], rules)
     return _name(plan, seating, lived)
 
 
@@ -87,7 +96,7 @@ def _is_ours(seating: Seating, subject: int) -> bool:
     return row is not None and row.state is not None and row.law <= law.LAW
 
 
-def _advance(row: Row, news: Sequence[Event], rules: Rules) -> Folded | None:
+def _advance(row: Row, before: State | None, news: Sequence[Event], rules: Rules) -> Folded | None:
     """The incremental form, where it may be used: the same law, and nothing out of order.
 
     What is revoked may take claims with it, and an event that was rolled back elsewhere stays so;
@@ -96,11 +105,9 @@ def _advance(row: Row, news: Sequence[Event], rules: Rules) -> Folded | None:
     if any(event.rolled_back for event in news):
         return None
     lifecycle = rules.lifecycles[row.subject.lifecycle]
-    if row.state is None:
+    if before is None:
         folded = law.fold(lifecycle, news)
-    elif _is_current(row, rules) and (
-        gone_on := law.advance(lifecycle, State.from_json(row.state), news)
-    ):
+    elif _is_current(row, rules) and (gone_on := law.advance(lifecycle, before, news)):
         folded = gone_on
     else:
         return None
@@ -114,16 +121,22 @@ def _is_current(row: Row, rules: Rules) -> bool:
     return row.law == law.LAW and row.lifecycle_hash == said
 
 
-def _move(plan: Plan, row: Row, folded: Folded, news: Sequence[Event], rules: Rules) -> None:
+def _move(
+    plan: Plan,
+    made: Change,
+    folded: Folded,
+    news: Sequence[Event],
+    rules: Rules,
+    holding: Holding,
+) -> None:
     """Take one subject to its new state, because of these events."""
-    made = steps.change(rules, row, folded.state)
     steps.write(plan.writes, made, folded, event_ids=[event.id for event in news])
-    _owe(plan, made, news, _routed(made, news, rules), rules.holding())
+    _owe(plan, made, news, _routed(made, news, rules), holding)
 
 
 def _live_on(
     plan: Plan,
-    row: Row,
+    made: Change,
     life: Life,
     news: Sequence[Event],
     history: History,
@@ -135,17 +148,16 @@ def _live_on(
     plan.writes.orphaned |= life.left - put_off
     plan.writes.unclaimed |= life.unclaimed.keys()
     stayed = [event for event in news if event.id not in put_off]
-    made = steps.change(rules, row, life.folded.state)
     cause = CONTESTED if life.left else ""
     steps.write(
         plan.writes, made, life.folded, event_ids=[event.id for event in stayed], cause=cause
     )
     owed_to = _routed(made, stayed, rules)
-    leases: Mapping[str, timedelta | None] = rules.holding()
+    holding: Holding = rules.holding()
     if life.left:
         owed_to = {**refold.known(rules, history, life, made), **owed_to}
-        leases = {**dict.fromkeys(history.destinations), **leases}
-    _owe(plan, made, stayed, owed_to, leases)
+        holding = {**dict.fromkeys(history.destinations), **holding}
+    _owe(plan, made, stayed, owed_to, holding)
 
 
 def _routed(made: Change, news: Sequence[Event], rules: Rules) -> dict[str, int]:
@@ -157,9 +169,9 @@ def _owe(
     made: Change,
     news: Sequence[Event],
     owed_to: Mapping[str, int],
-    leases: Mapping[str, timedelta | None],
+    holding: Holding,
 ) -> None:
-    debts = steps.debts(made, owed_to, leases)
+    debts = steps.debts(made, owed_to, holding)
     plan.writes.debts += debts
     plan.writes.adopted |= {event.id: made.row.id for event in news if event.subject is None}
     told = [debt.destination for debt in debts]

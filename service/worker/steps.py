@@ -7,7 +7,6 @@ from uuid import UUID
 
 from service.domain import law
 from service.domain.law import Folded, State
-from service.domain.lifecycle import Lifecycle, alarms, overall
 from service.domain.routing import View
 from service.store.subjects import Row, Saved, Step
 from service.store.syncs import Debt
@@ -31,16 +30,21 @@ class Change:
         return self.version != self.row.version
 
 
-def change(rules: Rules, row: Row, state: State, *, above: int | None = None) -> Change:
-    """Compare; with `above` the new version is greater than that, seen or not."""
-    lifecycle = rules.lifecycles[row.subject.lifecycle]
-    now = _view(lifecycle, row, state)
-    before = State.from_json(row.state) if row.state is not None else None
-    then = _view(lifecycle, row, before, status=row.status) if before is not None else None
+def remembered(row: Row) -> State | None:
+    """What the subject was folded to; None before its first event."""
+    return State.from_json(row.state) if row.state is not None else None
+
+
+def change(
+    rules: Rules, row: Row, state: State, *, before: State | None, above: int | None = None
+) -> Change:
+    """Compare with what was `before`; with `above` the version is greater than that in any case."""
+    now = _view(rules, row, state)
+    then = _view(rules, row, before, status=row.status) if before is not None else None
     version = row.version + (now != then)
     if above is not None:
         version = max(version, above + 1)
-    return Change(row, state, now, then, version, rules.fingerprint(lifecycle.name))
+    return Change(row, state, now, then, version, rules.fingerprint(row.subject.lifecycle))
 
 
 def write(
@@ -92,15 +96,16 @@ def _moment(state: State) -> datetime | None:
     return state.last.occurred_at if state.last else None
 
 
-def _view(lifecycle: Lifecycle, row: Row, state: State, *, status: str | None = None) -> View:
+def _view(rules: Rules, row: Row, state: State, *, status: str | None = None) -> View:
     lanes = state.lanes_view
+    look = rules.look(row.subject.lifecycle, lanes)
     return View(
         lifecycle=row.subject.lifecycle,
         scope=row.subject.scope,
         ref=row.subject.ref,
-        status=overall(lifecycle, lanes) if status is None else status,
+        status=look.status if status is None else status,
         lanes=lanes,
         parcels=state.parcels_view,
         attributes=state.attributes_view,
-        flags=[alarm.flag for alarm in alarms(lifecycle, lanes)],
+        flags=look.flags,
     )

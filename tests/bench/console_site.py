@@ -19,7 +19,7 @@ from service.sandbox import senders
 from service.sandbox.senders import Occasion
 from service.settings import Auth, Secret, Server
 from service.web.console.viewers import COOKIE
-from tests.bench.accept import KEY, SOURCE, program
+from tests.bench.shop import KEY, SOURCE, program
 
 SECRET = "a key of thirty-two bytes or more"
 SOURCES = ("shop", "psp", "wms", "cdek")

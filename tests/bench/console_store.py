@@ -199,8 +199,8 @@ DELIVERIES = (
     FROM bench.carried WHERE dead IS NOT NULL ORDER BY at
     """,
     """
-    INSERT INTO dead_letters (id, kind, event_id, reason, summary, first_at, last_at)
-    SELECT bench.id(at + interval '1 second', 2, k), 'event', id,
+    INSERT INTO dead_letters (id, kind, event_id, source, reason, summary, first_at, last_at)
+    SELECT bench.id(at + interval '1 second', 2, k), 'event', id, source,
            (ARRAY['unmapped', 'unmapped', 'unmapped', 'poison', 'unreadable'])[k % 5 + 1],
            'The status VANISHED of cdek is not known.', at, at
     FROM bench.draft WHERE outcome = 'dead' ORDER BY at

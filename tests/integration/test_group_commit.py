@@ -1,23 +1,39 @@
 """Group commit on a real PostgreSQL: each waiter learns its own fate, nothing is stored twice."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
 from service.domain.errors import StoreUnavailable
-from service.domain.events import Event, Statement
+from service.domain.events import Event, Fate, Statement
 from service.intake.group_commit import GroupCommit, Receipt
-from service.store import outbox, partitions, pool
+from service.store import acceptance, outbox, partitions, pool
 from service.store.acceptance import Arrival
 from service.store.ids import new_id
-from service.store.pool import Pool
+from service.store.pool import Connection, Pool
 
 pytestmark = pytest.mark.postgres
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+PARAMETERS = 36
+"""Of the statement that accepts."""
+
+
+@dataclass
+class Alone:
+    """A pool that always lends the same connection."""
+
+    connection: Connection
+
+    @asynccontextmanager
+    async def acquire(self, **_: object) -> AsyncIterator[Connection]:
+        yield self.connection
 
 
 class Hands:
@@ -163,3 +179,55 @@ async def test_without_postgresql_every_waiter_is_told_and_the_reservation_retur
     assert [type(receipt) for receipt in receipts] == [StoreUnavailable, StoreUnavailable]
     assert hands.released >= 1
     assert hands.sent == []
+
+
+async def test_one_plan_serves_every_batch_and_opens_no_partition_for_reading(db: Pool) -> None:
+    """Planned anew, or with all days opened, a small batch would cost several times more."""
+    process = new_id()
+    async with db.acquire() as connection:
+        alone = Alone(connection)
+        for size in (1, 1, 1, 1, 1, 40, 1, 2):
+            batch = [arrival(str(new_id())) for _ in range(size)]
+            await acceptance.accept(
+                alone,  # type: ignore[arg-type]
+                batch,
+                process=process,
+                published=True,
+                lease=outbox.LEASE,
+            )
+        plans = await connection.fetchrow(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1",
+            acceptance.SQL["accept"],
+        )
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE accept AS {acceptance.SQL['accept']}")
+        nothing = ", ".join(["NULL"] * PARAMETERS)
+        lines = await connection.fetch(f"EXPLAIN EXECUTE accept({nothing})")
+    assert plans is not None
+    assert (3, 5) == tuple(plans)
+    scans = [line[0] for line in lines if "Scan" in line[0]]
+    assert scans
+    assert [] == [scan for scan in scans if not re.search(r"(CTE|Function|Subquery) Scan", scan)]
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["alone", "beside the usual"])
+async def test_the_unusual_is_stored_as_it_was_said(db: Pool, count: int) -> None:
+    said = {"scope": "eu", "parcel": "p-1", "note": "So.", "fate": Fate.UNMAPPED, "reason": "Why."}
+    batch = [
+        arrival("odd", attributes={"amount": "1"}, **said),
+        replace(arrival("usual"), path="", headers={}),
+    ]
+    await submit_all(db, batch[:count])
+    kept = """
+        SELECT e.dedupe_key, e.scope, e.parcel, e.note, e.fate, e.attributes, e.details,
+               r.path, r.headers
+        FROM events e JOIN requests r ON r.id = e.request_id ORDER BY e.dedupe_key
+    """
+    async with pool.session(db) as connection:
+        found = [tuple(row) for row in await connection.fetch(kept)]
+    odd = ("odd", "eu", "p-1", "So.", "unmapped", {"amount": "1"}, {"reason": "Why."})
+    usual: tuple[object, ...] = ("usual", "", None, "", "fold", {}, {}, "", {})
+    assert [
+        (*odd, "/webhooks/shop", {"content-type": "application/json"}),
+        usual,
+    ][:count] == found

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -374,6 +375,53 @@ async def test_what_is_given_up_while_a_newer_version_comes_is_tried_with_that(d
     await giving_up
     assert [("pending", 2)] == await rows(db, "SELECT state, desired_version FROM syncs")
     assert [] == await rows(db, "SELECT * FROM dead_letters")
+
+
+async def test_what_is_settled_while_a_newer_version_comes_is_owed_again(db: Pool) -> None:
+    """One statement waits for whoever raises what is desired, and sees it."""
+    told = station(db, Crm())
+    await told.happen(make.event(lane="payment", status="paid"))
+    (ticket,) = told.pump.station.waiting
+
+    async def settle() -> dict[int, bool]:
+        async with pool.session(db) as connection:
+            return await syncs.settle(
+                connection,
+                [syncs.Settled(ticket.lease, 1, "paid")],
+                destination="crm",
+                life=timedelta(seconds=1),
+                attempts=[_exchange(ticket.lease)],
+            )
+
+    async with pool.transaction(db) as tx:
+        await tx.execute("UPDATE syncs SET desired_version = 2")
+        settling = asyncio.create_task(settle())
+        await until(partial(_waits, db))
+    assert {ticket.lease.subject_id: True} == await settling
+    assert [("pending", 1, True)] == await rows(
+        db, "SELECT state, synced_version, due_at <= now() FROM syncs"
+    )
+
+
+async def test_an_exchange_is_kept_though_the_lease_was_lost(db: Pool) -> None:
+    told = station(db, Crm())
+    await told.happen(make.event())
+    (ticket,) = told.pump.station.waiting
+    lost = replace(ticket.lease, fence=ticket.lease.fence - 1)
+    async with pool.session(db) as connection:
+        settled = await syncs.settle(
+            connection,
+            [syncs.Settled(lost, 1, "paid")],
+            destination="crm",
+            life=timedelta(seconds=1),
+            attempts=[_exchange(lost)],
+        )
+    assert {} == settled
+    assert [("ok", 7)] == await rows(db, "SELECT class, ms FROM attempts")
+
+
+def _exchange(lease: syncs.Lease) -> syncs.Attempt:
+    return syncs.Attempt("callback", lease.subject_id, 1, "ok", 200, 7, "It was told.")
 
 
 def _given_up(lease: syncs.Lease) -> syncs.Left:

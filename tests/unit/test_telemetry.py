@@ -1,15 +1,22 @@
 """Logs that cannot be forged, and metrics with names and bounds."""
 
+import asyncio
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
+import orjson
 import pytest
 from prometheus_client import REGISTRY
 
 from service import telemetry
-from service.telemetry import LONGEST_FIELD, clean_text, tidy
+from service.domain.events import Fate
+from service.store.ids import new_id
+from service.telemetry import LONGEST_FIELD, clean_text, json_line, name_request, tidy
 
 
 @pytest.mark.parametrize(
@@ -62,6 +69,41 @@ def test_every_field_is_bounded_at_any_depth() -> None:
         "nothing": None,
         "exception": "Traceback\n  line\\x1b[0m\nError: \\u202e",
     } == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"event": "request", "status": 202, "ms": 1.5, "peer": "192.0.2.1", "source": None},
+        {"event": "accepted", "requests": {"01a2": ["01a3", "and 4 more"]}},
+        {"event": "a moment", "at": datetime(2026, 11, 22, tzinfo=UTC)},
+        {"event": "a number", "large": 2**63, "larger": 2**70, "least": -(2**63)},
+        {"event": "an id", "id": new_id(), "ids": {UUID(int=1)}, "by": {UUID(int=2): "x"}},
+        {"event": "a word of ours", "fate": Fate.IGNORED, "frozen": MappingProxyType({"a": 1})},
+        {"event": "an error", "error": ValueError("a\nb"), "bytes": b"ab", "pair": (1, True)},
+        {"event": "a forged line", "path": 'a\r\nlevel="error"', "key\n": "x"},
+        {"event": "of a terminal", "path": "\x1b[31m", "deleted": "a\x7f", "turned": "\u202e"},
+        {"event": "a half", "of": "\ud800"},
+        {"event": "Grüße", "to": "注文"},
+        {"event": "long", "text": "a" * (LONGEST_FIELD + 1)},
+        {"event": "quoted", "text": 'a "word" and a \\'},
+    ],
+)
+def test_a_line_tells_the_same_whether_or_not_it_had_to_be_made_tidy(said: dict[str, Any]) -> None:
+    tidied = orjson.dumps(tidy(None, "info", dict(said)), default=str)
+    assert json.loads(tidied) == json.loads(json_line(None, "info", dict(said)))
+
+
+async def test_every_line_of_a_request_names_it_and_no_line_of_another() -> None:
+    async def serve(request_id: UUID) -> str:
+        telemetry.serve(request_id)
+        await asyncio.sleep(0)
+        return str(name_request(None, "info", {"event": "x"})["request_id"])
+
+    ids = [new_id() for _ in range(3)]
+    named = await asyncio.gather(*(asyncio.create_task(serve(each)) for each in ids))
+    assert [str(each) for each in ids] == named
+    assert {"event": "x"} == name_request(None, "info", {"event": "x"})
 
 
 PROGRAM = """

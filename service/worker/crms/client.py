@@ -1,6 +1,7 @@
 """One bounded HTTP exchange with a CRM: a call in, its whole answer or what failed out."""
 
 import asyncio
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,6 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
-import tenacity
 from pydantic import JsonValue
 from yarl import URL
 
@@ -20,6 +20,10 @@ Clock = Callable[[], datetime]
 
 MAX_ANSWER = 8 * 1024 * 1024
 MAX_AFTER = timedelta(days=1)
+UNTIMED = aiohttp.ClientTimeout(total=None)
+"""`exchange` has a time-out of its own."""
+QUICK_PAUSES = (0.1, 0.2)
+"""Seconds at most before the second and third try, where nothing was sent."""
 VISIBLE_ASCII = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 
 FAILURES: tuple[tuple[type[Exception], Class, str], ...] = (
@@ -139,6 +143,8 @@ def nothing_was_sent(error: BaseException) -> bool:
 def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
     """Read seconds or an HTTP date; nonsense is None, more than a day counts as one day."""
     text = (value or "").strip()
+    if not text:
+        return None
     if text.isascii() and text.isdigit():
         return min(timedelta(seconds=int(text[:9])), MAX_AFTER)
     try:
@@ -166,23 +172,26 @@ def _number(value: object) -> orjson.Fragment:
 
 
 async def _quick_tries(session: aiohttp.ClientSession, call: Call) -> aiohttp.ClientResponse:
-    async for attempt in tenacity.AsyncRetrying(
-        stop=tenacity.stop_after_attempt(3),
-        wait=tenacity.wait_random_exponential(multiplier=0.1, max=0.5),
-        retry=tenacity.retry_if_exception(nothing_was_sent),
-        reraise=True,
-    ):
-        with attempt:
-            return await session.request(
-                call.method,
-                URL(call.url, encoded=True),
-                data=call.body or None,
-                headers=call.headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=None),
-                middlewares=() if call.safe else (_sent_once,),
-            )
-    raise AssertionError("tenacity returns or raises")
+    for pause in QUICK_PAUSES:
+        try:
+            return await _sent(session, call)
+        except aiohttp.ClientConnectorError as error:
+            if not nothing_was_sent(error):
+                raise
+        await asyncio.sleep(random.uniform(0, pause))  # noqa: S311
+    return await _sent(session, call)
+
+
+async def _sent(session: aiohttp.ClientSession, call: Call) -> aiohttp.ClientResponse:
+    return await session.request(
+        call.method,
+        URL(call.url, encoded=True),
+        data=call.body or None,
+        headers=call.headers,
+        allow_redirects=False,
+        timeout=UNTIMED,
+        middlewares=() if call.safe else (_sent_once,),
+    )
 
 
 async def _read(response: aiohttp.ClientResponse, *, until: float, most: int) -> bytes | None:

@@ -10,7 +10,7 @@ from service.domain.errors import StoreUnavailable
 from service.domain.routing import PRIORITIES
 from service.settings import Destination
 from service.store import syncs
-from service.store.pool import transaction
+from service.store.pool import session
 from service.store.syncs import CLASSES
 from service.supervisor import pause
 from service.worker import sync
@@ -65,7 +65,7 @@ class Finder:
             return 0
         since = time.monotonic()
         try:
-            async with transaction(station.pool) as tx:
+            async with session(station.pool) as tx:
                 leases = await syncs.claim(
                     tx, rule.name, limit=most, lease=sync.lease_time(rule), classes=classes
                 )
@@ -81,7 +81,7 @@ class Finder:
         station = self._station
         subjects = station.waiting.later_than(HIGH[-1])
         with suppress(StoreUnavailable):
-            async with transaction(station.pool) as tx:
+            async with session(station.pool) as tx:
                 found = await syncs.urgent(tx, station.rule.name, subjects, classes=HIGH)
             station.waiting.hurry(found)
 
@@ -91,6 +91,6 @@ class Finder:
         if rule.shadow or rule is self._revived:
             return
         with suppress(StoreUnavailable):
-            async with transaction(self._station.pool) as tx:
+            async with session(self._station.pool) as tx:
                 if await syncs.revive(tx, rule.name, limit=REVIVED) < REVIVED:
                     self._revived = rule

@@ -15,7 +15,7 @@ from service.domain.verdict import Done
 from service.faultpoint import faultpoint
 from service.settings import Destination
 from service.store import events, syncs
-from service.store.pool import Connection, Pool, transaction
+from service.store.pool import Connection, Pool, session
 from service.store.syncs import Lease, Owed
 from service.supervisor import SILENT, pause
 from service.worker import sync
@@ -164,7 +164,7 @@ class Pump:
         taken = list(first.values())
         since = time.monotonic()
         try:
-            async with transaction(station.pool) as tx:
+            async with session(station.pool) as tx:
                 begun = await self._begun(tx, most, taken)
                 going = [errand for errand in begun if errand.step is not Step.NOTHING]
                 batches = list(_cut(going, station.batch))
@@ -228,14 +228,14 @@ class Pump:
         rule = self.station.rule
         ready = [errand for batch in batches if _is_ready(batch) for errand in batch]
         asking = [errand for batch in batches if not _is_ready(batch) for errand in batch]
-        leases = [errand.owed.lease for errand in asking]
-        await syncs.hold(
-            tx, [*leases, *(errand.owed.lease for errand in ready)], destination=rule.name
-        )
-        held = await self._intend(tx, ready) if ready else set()
+        held = set()
         if asking:
-            time_left = sync.lease_time(rule)
-            held |= await syncs.renew(tx, leases, destination=rule.name, lease=time_left)
+            leases = [errand.owed.lease for errand in asking]
+            held |= await syncs.renew(
+                tx, leases, destination=rule.name, lease=sync.lease_time(rule)
+            )
+        if ready:
+            held |= await self._intend(tx, ready)
         return held
 
     async def _intend(self, tx: Connection, going: Sequence[Errand]) -> set[int]:
@@ -300,10 +300,8 @@ class Pump:
         """Those whose intents were stored and whose leases still held, renewed."""
         if not going:
             return []
-        leases = [errand.owed.lease for errand in going]
         try:
-            async with transaction(self.station.pool) as tx:
-                await syncs.hold(tx, leases, destination=self.station.rule.name)
+            async with session(self.station.pool) as tx:
                 held = await self._intend(tx, going)
         except StoreUnavailable as error:
             log.warning("sync_start_failed", destination=self.station.rule.name, error=str(error))

@@ -14,7 +14,7 @@ from service.domain.verdict import DeadLetter, Done
 from service.faultpoint import faultpoint
 from service.store import syncs
 from service.store.ids import made_at
-from service.store.pool import Connection, transaction
+from service.store.pool import Connection, session, transaction
 from service.store.syncs import Attempt
 from service.supervisor import pause
 from service.worker import roads, sync
@@ -119,8 +119,9 @@ class Recorder:
 
     async def _stored(self, ordered: Sequence[Errand]) -> tuple[set[int], bool]:
         """Write them down together; where PostgreSQL refuses a value, find whose it is."""
+        opened = session if _is_one_statement(ordered) else transaction
         try:
-            async with transaction(self._station.pool) as tx:
+            async with opened(self._station.pool) as tx:
                 return await self._written(tx, ordered)
         except DataRejected as error:
             if len(ordered) < 2:
@@ -138,22 +139,29 @@ class Recorder:
         left = [errand for errand in ordered if not isinstance(errand.end, Done)]
         named = naming.learned(done)
         await naming.lock(tx, named)
-        held = [errand.owed.lease for errand in ordered]
-        await syncs.hold(tx, held, destination=rule.name)
-        kept, more = set(), False
-        if done:
-            settled = [errands.settled(errand) for errand in done]
-            life = sync.longest(rule)
-            found = await syncs.settle(tx, settled, destination=rule.name, life=life)
-            kept, more = set(found), any(found.values())
+        if done and left:
+            held = [errand.owed.lease for errand in ordered]
+            await syncs.hold(tx, held, destination=rule.name)
+        kept, more = await self._settled(tx, done) if done else (set(), False)
         if left:
             rows = [errands.left(errand) for errand in left]
             kept |= await syncs.leave(tx, rows, destination=rule.name)
             more = more or any(row.delay is not None and not row.delay for row in rows)
+            await syncs.record(tx, list(_attempts(left)), destination=rule.name)
         await self._doubt(tx, [errand for errand in ordered if errand.subject_id not in kept])
-        await syncs.record(tx, list(_attempts(ordered)), destination=rule.name)
         await naming.claim(tx, {name: each for name, each in named.items() if each in kept}, rule)
         return kept, more
+
+    async def _settled(self, tx: Connection, done: Sequence[Errand]) -> tuple[set[int], bool]:
+        rule = self._station.rule
+        found = await syncs.settle(
+            tx,
+            [errands.settled(errand) for errand in done],
+            destination=rule.name,
+            life=sync.longest(rule),
+            attempts=list(_attempts(done)),
+        )
+        return set(found), any(found.values())
 
     async def _doubt(self, tx: Connection, lost: Iterable[Errand]) -> None:
         late = {
@@ -183,6 +191,14 @@ class Recorder:
         owed = errand.owed
         key = keys.idempotency_key(self._station.rule.name, owed.subject, owed.version)
         return roads.row(owed, key, self._station.memory.requests(owed), **more)
+
+
+def _is_one_statement(ended: Sequence[Errand]) -> bool:
+    """Whether all went well and no record became known: one statement commits by itself.
+
+    Of a lost fence somebody else reads the record anyway: the intent was found when it was taken.
+    """
+    return all(isinstance(errand.end, Done) for errand in ended) and not naming.learned(ended)
 
 
 def _by_subject(errand: Errand) -> int:

@@ -107,6 +107,9 @@ class Mapped:
         when, untimed = self._date(item, request)
         facts, lost = mapping.attributes(self.attributes, item)
         money, odd = moved.told(self.money, item)
+        word = mapping.word(self.status.find(item)) if self.status else None
+        target = self.statuses.get(word, "") if word else ""
+        lane, _, status = target.partition(".")
         said = Statement(
             dedupe_key=key,
             lifecycle=self.naming.lifecycle,
@@ -115,13 +118,17 @@ class Mapped:
             parcel=named.parcel,
             returns=named.returns,
             aliases=named.aliases[: telling.MAX_ALIASES],
+            lane=lane if status else None,
+            status=status or None,
+            code=word or "",
             occurred_at=when,
             attributes=facts,
             money=money,
             revokes=self._revoke(item),
             note=mapping.sentences(untimed, lost, odd),
         )
-        said = self._translate(said, item)
+        if not status:
+            said = self._untranslated(said, word)
         if named.ref is None and not named.aliases and said.fate is Fate.FOLD and not said.follows:
             return replace(said, fate=Fate.UNRESOLVED, note=f"The event {named.note}")
         return said
@@ -135,26 +142,23 @@ class Mapped:
         key = mapping.name(self.revokes.find(item)) if self.revokes else None
         return Revocation(self.source, key) if key is not None else None
 
-    def _translate(self, said: Statement, item: JSON) -> Statement:
-        code = mapping.word(self.status.find(item)) if self.status else None
-        if self.status is None or (code is None and said.revokes is not None):
+    def _untranslated(self, said: Statement, word: str | None) -> Statement:
+        """Tell what becomes of a statement without a status."""
+        if self.status is None or (word is None and said.revokes is not None):
             return _as_facts(said, _NOTHING)
-        if code is None:
+        if word is None:
             why = f"There is no status word at {shown(self.status.expression)}."
             return replace(said, fate=Fate.UNMAPPED, note=why)
-        match self.statuses.get(code):
-            case None:
-                why = f"The status word {shown(code)} is not in the statuses of this source."
-                return replace(said, code=code, fate=Fate.UNMAPPED, note=why)
+        match self.statuses.get(word):
             case "ignore":
-                why = f"The statuses of this source ignore {shown(code)}."
-                return replace(said, code=code, fate=Fate.IGNORED, note=why)
+                why = f"The statuses of this source ignore {shown(word)}."
+                return replace(said, fate=Fate.IGNORED, note=why)
             case "facts":
-                why = f"{shown(code)} stands for facts, and none was found."
-                return _as_facts(replace(said, code=code), why)
-            case target:
-                lane, _, status = target.partition(".")
-                return replace(said, code=code, lane=lane, status=status)
+                why = f"{shown(word)} stands for facts, and none was found."
+                return _as_facts(said, why)
+            case _:
+                why = f"The status word {shown(word)} is not in the statuses of this source."
+                return replace(said, fate=Fate.UNMAPPED, note=why)
 
 
 _NOTHING = "The event states nothing: no status is configured and no attribute was found."
