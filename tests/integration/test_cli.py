@@ -114,8 +114,8 @@ def test_check_warns_where_a_crm_is_told_in_plain_sight(
 ) -> None:
     orderhook("init", cwd=tmp_path)
     file = tmp_path / "orderhook.toml"
-    secret = "plain:whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-    table = f'[destinations.told]\ncrm = "callback"\nurl = "{url}"\nsecret = "{secret}"\n'
+    (tmp_path / "told").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    table = f'[destinations.told]\ncrm = "callback"\nurl = "{url}"\nsecret = "file:told"\n'
     file.write_text(f"{file.read_text()}\n{table}")
     done = orderhook("check", cwd=tmp_path)
     assert (0, warned) == (done.returncode, done.stderr.count("[destinations.told] is called"))
