@@ -19,9 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
-from tests.bench import cpu, figures, installation, load, profile, rabbit, record, wrk
+from tests.bench import alone, cpu, figures, installation, load, profile, rabbit, wrk
 from tests.bench.figures import Figures
 from tests.bench.installation import Installation, Running
 from tests.bench.record import Record
@@ -167,7 +165,7 @@ class Bench:
 
 def _each(meter: cpu.Meter, shot: Shot) -> dict[str, float]:
     used = meter.used() | {"wrk": shot.cpu}
-    return {name: seconds / shot.requests * 1e6 for name, seconds in used.items()}
+    return cpu.each(used, shot.requests)
 
 
 @asynccontextmanager
@@ -274,8 +272,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

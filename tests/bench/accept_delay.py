@@ -8,9 +8,7 @@ import argparse
 import statistics
 from typing import Any
 
-import uvloop
-
-from tests.bench import accept, cpu, installation, record, sending
+from tests.bench import accept, alone, cpu, installation, sending
 from tests.bench.accept import Bench
 from tests.bench.installation import Running
 from tests.bench.record import Record
@@ -87,8 +85,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

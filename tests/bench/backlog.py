@@ -9,9 +9,7 @@ import asyncio
 import time
 from typing import Any
 
-import uvloop
-
-from tests.bench import driving, figures, installation, load, record, sending
+from tests.bench import alone, driving, figures, installation, load, sending
 from tests.bench.driving import OWED, Road
 from tests.bench.installation import Installation
 from tests.bench.record import Record
@@ -91,8 +89,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

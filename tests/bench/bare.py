@@ -1,13 +1,12 @@
 """Baseline (a): aiohttp on uvloop reads the body and answers 202; nothing is kept."""
 
 import argparse
-import asyncio
-import json
-import os
 from pathlib import Path
 
 import uvloop
 from aiohttp import web
+
+from tests.bench import ready
 
 ANSWER = b'{"events":1}'
 
@@ -17,17 +16,10 @@ async def take(request: web.Request) -> web.Response:
     return web.Response(status=202, body=ANSWER, content_type="application/json")
 
 
-async def serve(ready: Path) -> None:
+async def serve(file: Path) -> None:
     app = web.Application()
     app.router.add_post("/webhooks/{source}", take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    draft = ready.with_suffix(".draft")
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    draft.write_text(json.dumps({"public": url, "pid": os.getpid()}))
-    draft.rename(ready)
-    await asyncio.Event().wait()
+    await ready.serve(app, file)
 
 
 def main() -> None:

@@ -34,6 +34,11 @@ class Meter:
         return {name: spent(root) - self._begun[name] for name, root in self._roots.items()}
 
 
+def each(used: Mapping[str, float], many: int) -> dict[str, float]:
+    """Microseconds for each of so many, by name."""
+    return {name: seconds / many * 1e6 for name, seconds in used.items()}
+
+
 async def calm(roots: Mapping[str, int], *, within: float = PATIENCE) -> bool:
     """Wait until what they do after the fact is done: checkpoints, vacuums, flushes."""
     deadline = time.monotonic() + within

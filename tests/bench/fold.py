@@ -17,10 +17,9 @@ from typing import Any
 from uuid import UUID
 
 import aio_pika
-import uvloop
 
 from service.broker import wire
-from tests.bench import cpu, figures, installation, load, rabbit, record, sending
+from tests.bench import alone, cpu, figures, installation, load, pace, rabbit, sending
 from tests.bench.installation import Installation, Running
 from tests.bench.rabbit import TOPOLOGY
 from tests.bench.record import Record
@@ -58,7 +57,7 @@ async def bare(made: Installation, events: int) -> Turn:
     meter = cpu.Meter(made.servers)
     spent = await rabbit.consume(made.amqp, events)
     used = meter.used() | {"consumer": spent.cpu}
-    return Turn(events / spent.seconds, _each(used, events))
+    return Turn(events / spent.seconds, cpu.each(used, events))
 
 
 async def ours(made: Installation, gateway: Running, events: int, turn: int) -> Turn:
@@ -85,7 +84,7 @@ async def ours(made: Installation, gateway: Running, events: int, turn: int) -> 
         rows = await connection.fetch(FOLDED, ids, timeout=60)
     folded = {row["decided_at"]: row["events"] for row in rows}
     assert sum(folded.values()) == events, (sum(folded.values()), events)
-    return Turn(rate(folded), _each(used, events), said.mean("orderhook_fold_batch_events"))
+    return Turn(pace.rate(folded), cpu.each(used, events), said.mean("orderhook_fold_batch_events"))
 
 
 async def hand_on(url: str, ids: Sequence[UUID]) -> None:
@@ -106,17 +105,6 @@ async def _until_folded(made: Installation) -> None:
     async with asyncio.timeout(PATIENCE), made.session() as connection:
         while await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)"):
             await asyncio.sleep(0.2)
-
-
-def rate(folded: dict[datetime, int]) -> float:
-    """From the first transaction to the last, which began when all before it were done."""
-    first, last = min(folded), max(folded)
-    assert first < last, "All was folded at once: accept more."
-    return (sum(folded.values()) - folded[last]) / (last - first).total_seconds()
-
-
-def _each(used: dict[str, float], events: int) -> dict[str, float]:
-    return {name: seconds / events * 1e6 for name, seconds in used.items()}
 
 
 def records(found: Sequence[tuple[Turn, Turn]], how: str) -> list[Record]:
@@ -184,8 +172,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
 from service.store.embedded_programs import BIN, WHEEL
-from tests.bench import accept, cpu, installation, record, wrk
+from tests.bench import accept, alone, cpu, installation, wrk
 from tests.bench.accept import Bench, Turn
 from tests.bench.installation import Installation
 from tests.bench.record import Record
@@ -101,8 +99,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

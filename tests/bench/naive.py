@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import hashlib
 import hmac
-import json
 import os
 import time
 from pathlib import Path
@@ -20,6 +19,8 @@ import orjson
 import uvloop
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
+
+from tests.bench import ready
 
 QUEUE = "naive.events"
 UNDER_WAY = 100
@@ -83,11 +84,7 @@ def gateway(exchange: AbstractExchange, keys: dict[str, bytes]) -> web.Applicati
 async def run_gateway(words: argparse.Namespace) -> None:
     _, (channel, _) = await connected(words.amqp)
     keys = {"shop": os.environ["SHOP_KEY"].encode(), "pay": os.environ["PAY_KEY"].encode()}
-    runner = web.AppRunner(gateway(channel.default_exchange, keys), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    tell(words.ready_file, f"http://127.0.0.1:{runner.addresses[0][1]}")
-    await asyncio.Event().wait()
+    await ready.serve(gateway(channel.default_exchange, keys), words.ready_file)
 
 
 async def run_worker(words: argparse.Namespace) -> None:
@@ -102,14 +99,8 @@ async def run_worker(words: argparse.Namespace) -> None:
 
         _, (_, queue) = await connected(words.amqp)
         await queue.consume(take)
-        tell(words.ready_file, "")
+        ready.tell(words.ready_file, "")
         await asyncio.Event().wait()
-
-
-def tell(ready: Path, url: str) -> None:
-    draft = ready.with_suffix(".draft")
-    draft.write_text(json.dumps({"public": url, "pid": os.getpid()}))
-    draft.rename(ready)
 
 
 def main() -> None:

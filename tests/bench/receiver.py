@@ -6,14 +6,14 @@ about each subject did, by the clock that all processes of a machine share.
 
 import argparse
 import asyncio
-import json
-import os
 import time
 from pathlib import Path
 
 import orjson
 import uvloop
 from aiohttp import web
+
+from tests.bench import ready
 
 
 class Receiver:
@@ -38,19 +38,12 @@ class Receiver:
         return web.Response(body=orjson.dumps(self._arrivals), content_type="application/json")
 
 
-async def serve(ready: Path, delay: float) -> None:
+async def serve(file: Path, delay: float) -> None:
     receiver, app = Receiver(delay), web.Application()
     app.router.add_post("/callback", receiver.take)
     app.router.add_get("/count", receiver.count)
     app.router.add_get("/arrivals", receiver.arrivals)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    draft = ready.with_suffix(".draft")
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    draft.write_text(json.dumps({"public": url, "pid": os.getpid()}))
-    draft.rename(ready)
-    await asyncio.Event().wait()
+    await ready.serve(app, file)
 
 
 def main() -> None:

@@ -14,9 +14,8 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-import uvloop
 
-from tests.bench import cpu, figures, installation, rabbit, record
+from tests.bench import alone, cpu, figures, installation, pace, rabbit
 from tests.bench.installation import Installation, Running
 from tests.bench.record import Record
 
@@ -55,7 +54,7 @@ async def bare(made: Installation, events: int) -> Turn:
     used = meter.used() | {"publisher": spent.cpu}
     messages = await rabbit.waiting(made.amqp)
     assert messages == events, (messages, events)
-    return Turn(events / spent.seconds, _each(used, events), messages)
+    return Turn(events / spent.seconds, cpu.each(used, events), messages)
 
 
 async def ours(made: Installation, relay: Running, events: int, *, alone: bool) -> Turn:
@@ -73,7 +72,7 @@ async def ours(made: Installation, relay: Running, events: int, *, alone: bool) 
     messages = await rabbit.waiting(made.amqp)
     assert messages >= events / 100, (messages, events)
     assert messages == events or not alone, (messages, events)
-    return Turn(rate(taken), _each(used, events), messages)
+    return Turn(pace.rate(taken), cpu.each(used, events), messages)
 
 
 async def _ready(made: Installation) -> None:
@@ -104,17 +103,6 @@ async def _told(relay: Running, before: figures.Figures, events: int) -> figures
             if done >= events:
                 return after
             await asyncio.sleep(0.1)
-
-
-def rate(taken: dict[datetime, int]) -> float:
-    """From the first claim to the last: what the last one took is published after that."""
-    first, last = min(taken), max(taken)
-    assert first < last, "All was claimed at once: owe more."
-    return (sum(taken.values()) - taken[last]) / (last - first).total_seconds()
-
-
-def _each(used: dict[str, float], events: int) -> dict[str, float]:
-    return {name: seconds / events * 1e6 for name, seconds in used.items()}
 
 
 def records(found: list[tuple[Turn, Turn, Turn]]) -> list[Record]:
@@ -182,8 +170,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
-from tests.bench import console_store, cpu, installation, load, record, sending
+from tests.bench import alone, console_store, cpu, installation, load, sending
 from tests.bench.installation import Installation, Running
 from tests.bench.record import Record
 from tests.bench.sending import Sent
@@ -127,8 +125,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

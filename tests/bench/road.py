@@ -9,9 +9,7 @@ import argparse
 import statistics
 from typing import Any
 
-import uvloop
-
-from tests.bench import driving, installation, record
+from tests.bench import alone, driving, installation
 from tests.bench.driving import Road, Stretch
 from tests.bench.record import Record
 
@@ -113,8 +111,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import uvloop
-
 from service.store import pool
-from tests.bench import history, installation, record, wrk
+from tests.bench import alone, history, installation, wrk
 from tests.bench.accept import Bench, Turn
 from tests.bench.claim import Relay
 from tests.bench.installation import Installation
@@ -117,8 +115,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
-import uvloop
 
-from tests.bench import driving, installation, record
+from tests.bench import alone, driving, installation
 from tests.bench.driving import ROLES, Drive, Road
 from tests.bench.record import Record
 
@@ -114,8 +113,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import uvloop
-
-from tests.bench import accept, fold, hot, record, relay, road
+from tests.bench import accept, alone, fold, hot, relay, road
 from tests.bench.record import Record
 
 PURE = ("verify", "parse", "seal")
@@ -109,8 +107,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    found, machine = uvloop.run(measured(options().parse_args()))
-    print(f"\n{record.table(found)}\n{machine}")
+    alone.run(options, measured)
 
 
 if __name__ == "__main__":

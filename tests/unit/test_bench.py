@@ -10,7 +10,7 @@ import pytest
 
 from service.intake.provider import NO_KEYS, Genuine, RawRequest
 from service.intake.providers import registry
-from tests.bench import backlog, figures, fold, insert, load, naive, quick, relay, road_delay, soak
+from tests.bench import backlog, figures, insert, load, naive, pace, quick, road_delay, soak
 from tests.bench.__main__ import MEASURES
 from tests.bench.page import NOT_YET, PAGE, ROWS, cores, results, sizes, written
 from tests.bench.record import Record, shown, summary, table
@@ -104,9 +104,9 @@ def test_figures_are_added_up_by_label_and_grow() -> None:
 def test_rates_leave_out_what_no_time_was_taken_for() -> None:
     at = [NOW + timedelta(seconds=second) for second in range(3)]
     done = dict(zip(at, (100, 200, 50), strict=True))
-    assert relay.rate(done) == fold.rate(done) == 150
+    assert pace.rate(done) == 150
     with pytest.raises(AssertionError, match="owe more"):
-        relay.rate({NOW: 9})
+        pace.rate({NOW: 9})
 
 
 def test_a_backlog_is_timed_between_its_ends() -> None:
