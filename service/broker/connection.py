@@ -29,6 +29,10 @@ CLOSE_TIMEOUT = 3.0
 T = TypeVar("T")
 
 
+class Unanswered(BrokerUnavailable):
+    """The connection stands, but no answer came in time."""
+
+
 async def answered(call: Awaitable[T], *, doing: str, within: float = ANSWER_TIMEOUT) -> T:
     """Await an AMQP call; raise BrokerUnavailable for whatever becomes of it in time.
 
@@ -44,7 +48,7 @@ async def answered(call: Awaitable[T], *, doing: str, within: float = ANSWER_TIM
             task.cancel()
             task.add_done_callback(_forget)
     if not task.done():
-        raise BrokerUnavailable(f"RabbitMQ did not answer within {within:g} s while {doing}.")
+        raise Unanswered(f"RabbitMQ did not answer within {within:g} s while {doing}.")
     if task.cancelled():
         raise BrokerUnavailable(f"The connection to RabbitMQ was lost while {doing}.")
     try:

@@ -8,16 +8,19 @@ import structlog
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity, ChannelPreconditionFailed
-from aiormq.exceptions import ChannelAccessRefused
+from aiormq.exceptions import ChannelAccessRefused, ConnectionInternalError
 
 from service.broker.base import Depth
-from service.broker.connection import answered, open_channel, opened
+from service.broker.connection import ANSWER_TIMEOUT, Unanswered, answered, open_channel, opened
 from service.broker.topology import Queue, Topology
 from service.domain.errors import BrokerUnavailable, ConfigurationError
 
 SETTLE = 5.0
 """A younger quorum queue forgets confirmed messages when its server dies (RabbitMQ 3.10.8)."""
 LEADER_TIMEOUT = 10.0
+NO_PROCESS = "noproc"
+DELETE_TIMEOUT = 15.0
+"""RabbitMQ 3.10 asks a silent queue for five seconds before it deletes it all the same."""
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -27,12 +30,35 @@ class Damaged(BrokerUnavailable):
     """The broker answers, but something orderhook declared is not there."""
 
 
+class Leaderless(BrokerUnavailable):
+    """A queue nothing comes into or out of, as after a crash of RabbitMQ.
+
+    `gone`: it has no process, nor will it get one again. Otherwise it only does not answer, which
+    a majority of the nodes that comes back would end.
+    """
+
+    def __init__(self, queue: str, *, gone: bool) -> None:
+        state = "has no leader" if gone else "does not answer"
+        super().__init__(
+            f"Queue {queue} {state}, as after a crash of RabbitMQ: it is deleted and declared "
+            f"anew if that lasts; by hand: `rabbitmqctl delete_queue {queue}`, then "
+            f"`orderhook migrate`."
+        )
+        self.queue = queue
+        self.gone = gone
+
+
 class Refused(ConfigurationError):
     """The user may not declare: roles need not be able to, `orderhook migrate` must."""
 
 
 async def declare(url: str, topology: Topology, *, settle: float = SETTLE) -> tuple[str, ...]:
-    """Make what is missing, wait until it can be trusted, return the names of the new queues."""
+    """Make what is missing, wait until it can be trusted, return the names of the new queues.
+
+    A queue whose leader is gone for good counts as missing.
+    """
+    for queue in topology.queues:
+        await remove_leaderless(url, queue.name, silent=False)
     async with opened(url, name="migrate") as connection:
         absent = [queue for queue in topology.queues if not await _exists(connection, queue)]
         await declare_all(connection, topology)
@@ -109,16 +135,36 @@ async def _ask_leader(channel: AbstractChannel, name: str, seen: Depth) -> None:
     if seen.messages:
         return
     queue = await channel.get_queue(name, ensure=False)
+    got = queue.get(fail=False, timeout=None)
     try:
-        got = queue.get(fail=False, timeout=None)
         await answered(got, doing=f"asking the leader of {name}", within=LEADER_TIMEOUT)
+    except Unanswered as exc:
+        raise Leaderless(name, gone=False) from exc
     except BrokerUnavailable as exc:
-        if exc.__cause__ is not None:
-            raise
-        raise BrokerUnavailable(
-            f"Queue {name} does not answer, as after a crash of a young RabbitMQ server: "
-            f"`rabbitmqctl delete_queue {name}`, then `orderhook migrate`."
-        ) from exc
+        if isinstance(exc.__cause__, ConnectionInternalError) and NO_PROCESS in str(exc.__cause__):
+            raise Leaderless(name, gone=True) from exc
+        raise
+
+
+async def remove_leaderless(url: str, name: str, *, silent: bool) -> bool:
+    """Delete a queue that has no leader, if that is still so; tell whether it was done.
+
+    Nothing is lost: a queue holds pointers, and the outbox gives them again. What is `silent` may
+    be whole, so only who has waited says so. Raises Refused when this user may not delete.
+    """
+    try:
+        async with opened(url, name="ask") as connection, open_channel(connection) as channel:
+            await _ask_leader(channel, name, await depth(channel, name))
+    except Damaged:
+        return False
+    except Leaderless as found:
+        if not (found.gone or silent):
+            return False
+    else:
+        return False
+    async with opened(url, name="mend") as connection, open_channel(connection) as channel:
+        await _agree(channel.queue_delete(name), f"queue {name} anew", within=DELETE_TIMEOUT)
+    return True
 
 
 async def _exists(connection: AbstractConnection, queue: Queue) -> bool:
@@ -170,9 +216,9 @@ async def _declare_queue(channel: AbstractChannel, queue: Queue) -> None:
     await _agree(made, f"queue {queue.name}")
 
 
-async def _agree(call: Awaitable[object], what: str) -> None:
+async def _agree(call: Awaitable[object], what: str, *, within: float = ANSWER_TIMEOUT) -> None:
     try:
-        await answered(call, doing=f"declaring the {what}")
+        await answered(call, doing=f"declaring the {what}", within=within)
     except BrokerUnavailable as exc:
         match exc.__cause__:
             case ChannelPreconditionFailed() as said:

@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractConnection
 from service import telemetry
 from service.broker.base import Depth
 from service.broker.connection import answered, opened
-from service.broker.declaration import SETTLE, Damaged, look
+from service.broker.declaration import SETTLE, Damaged, Leaderless, look
 from service.broker.mender import Mender
 from service.broker.topology import Topology
 from service.domain.errors import BrokerUnavailable
@@ -100,8 +100,9 @@ class Link:
             self._move(State.SUSPECT, reason)
         self._wake.set()
 
-    def wake(self) -> None:
-        """Look now."""
+    def wake(self, *, thorough: bool = False) -> None:
+        """Look now; callers go on meanwhile."""
+        self._doubted |= thorough
         self._wake.set()
 
     async def close(self) -> None:
@@ -155,10 +156,17 @@ class Link:
             self._move(State.SUSPECT, str(exc))
             self._move(State.SUSPECT, await self._mender.mend(connection, exc) or FRESH)
             self._distrust()
+        except Leaderless as exc:
+            self._doubted = True
+            self._move(State.SUSPECT, str(exc))
+            await self._mender.replace(exc)
+            raise
         except BrokerUnavailable:
             self._doubted |= thorough
             raise
         else:
+            if thorough:
+                self._mender.led()
             await self._accept(connection, depths)
 
     async def _accept(self, connection: AbstractConnection, depths: Mapping[str, Depth]) -> None:

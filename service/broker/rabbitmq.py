@@ -46,7 +46,7 @@ class Rabbit:
     def __init__(self, url: str, topology: Topology, *, publish_timeout: float) -> None:
         self._topology = topology
         self._publish_timeout = publish_timeout
-        mender = Mender(topology, mended=self._renew)
+        mender = Mender(url, topology, mended=self._renew)
         self._publishing = Link(url, topology, name="publish", tend=_nothing, mender=mender)
         self._consuming = Link(url, topology, name="consume", tend=self._tend, mender=mender)
         self._outlets: dict[str, Outlet] = {}
@@ -116,6 +116,8 @@ class Rabbit:
                 missing = True
                 verdict = f"RabbitMQ has no way to queue {queue}: run `orderhook migrate`."
             case DeliveryError():
+                # So does a queue that lost its process.
+                self._publishing.wake(thorough=True)
                 return BrokerUnavailable(f"RabbitMQ refuses messages for {queue}: it is full.")
             case _:
                 missing = False

@@ -11,7 +11,7 @@ from aio_pika.exceptions import ChannelNotFoundEntity
 from prometheus_client import REGISTRY
 from yarl import URL
 
-from service.broker import rabbitmq
+from service.broker import declaration, mender, rabbitmq
 from service.broker.base import Delivery, Depth
 from service.broker.topology import Topology
 from service.domain.errors import BrokerUnavailable, ConfigurationError
@@ -28,6 +28,9 @@ All = rabbit_amqqueue:consumers(Q),
 length(All).
 """
 """Takes every consumer out of a quorum queue, behind the back of its channel."""
+NO_PROCESS = "ra:force_delete_server(quorum_queues, {'%%2F_%s', node()})."
+"""What a crash of a young server leaves behind: a queue that is known and has no process."""
+SILENT = "sys:suspend(whereis('%%2F_%s'))."
 
 
 @pytest.fixture
@@ -327,6 +330,58 @@ async def test_a_consumer_hears_of_a_deleted_queue_without_publishing(
     await _until_depth(broker, topology.work, consumers=1)
 
 
+@pytest.mark.parametrize("state", [NO_PROCESS, SILENT])
+async def test_a_queue_that_stays_without_a_leader_is_deleted_and_declared_anew(
+    amqp_url: str, rabbit: Rabbit, topology: Topology, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(declaration, "LEADER_TIMEOUT", 1.0)
+    monkeypatch.setattr(mender, "GONE", 1.0)
+    monkeypatch.setattr(mender, "SILENT", 1.0)
+    arrived: asyncio.Queue[Delivery] = asyncio.Queue()
+    async with rabbitmq.connect(amqp_url, topology, publish_timeout=1) as broker:
+        await broker.consume(topology.work, prefetch=5, on_delivery=arrived.put_nowait)
+        await broker.wait_open()
+        await _until_depth(broker, topology.work, consumers=1)
+        await asyncio.to_thread(rabbit.ctl, "eval", state % topology.work)
+        with pytest.raises(BrokerUnavailable):
+            await broker.publish(topology.work, b"lost")
+        await _until(lambda: broker.trouble is not None)
+        await asyncio.wait_for(broker.wait_open(), 30)
+        await broker.publish(topology.work, b"found")
+        assert b"found" == (await asyncio.wait_for(arrived.get(), 20)).body
+
+
+async def test_a_queue_whose_leader_comes_back_is_left_alone(
+    amqp_url: str, rabbit: Rabbit, topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declaration, "LEADER_TIMEOUT", 1.0)
+    async with rabbitmq.connect(amqp_url, topology, publish_timeout=1) as broker:
+        await asyncio.wait_for(broker.wait_open(), 20)
+        await broker.publish(topology.work, b"kept")
+        async with _channel(amqp_url) as channel:
+            held = await (await channel.get_queue(topology.work)).get()
+            await asyncio.to_thread(rabbit.ctl, "eval", SILENT % topology.work)
+            with pytest.raises(BrokerUnavailable):
+                await broker.publish(topology.work, b"two")
+            await _until(lambda: "does not answer" in (broker.trouble or ""))
+            resume = SILENT.replace("suspend", "resume") % topology.work
+            await asyncio.to_thread(rabbit.ctl, "eval", resume)
+            await asyncio.wait_for(broker.wait_open(), 20)
+            assert held.body == b"kept"
+        assert (await broker.depth(topology.work)).messages >= 1
+
+
+async def test_migrate_deletes_only_a_queue_whose_leader_is_gone_for_good(
+    amqp_url: str, rabbit: Rabbit, topology: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declaration, "LEADER_TIMEOUT", 1.0)
+    await asyncio.to_thread(rabbit.ctl, "eval", NO_PROCESS % topology.work)
+    assert (topology.work,) == await rabbitmq.declare(amqp_url, topology, settle=0)
+    await asyncio.to_thread(rabbit.ctl, "eval", SILENT % topology.dead)
+    with pytest.raises(BrokerUnavailable, match=f"{topology.dead} does not answer"):
+        await rabbitmq.declare(amqp_url, topology, settle=0)
+
+
 async def test_bindings_that_were_removed_are_made_anew(
     broker: rabbitmq.Rabbit, rabbit: Rabbit, amqp_url: str, topology: Topology
 ) -> None:
@@ -474,6 +529,27 @@ async def test_roles_need_no_permission_to_declare(humble_url: str, topology: To
         await broker.publish(topology.work, b"one")
     with pytest.raises(ConfigurationError, match="configure permission"):
         await rabbitmq.declare(humble_url, topology)
+
+
+async def test_a_role_that_may_not_delete_names_the_remedy_and_waits_for_it(
+    humble_url: str,
+    amqp_url: str,
+    rabbit: Rabbit,
+    topology: Topology,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mender, "GONE", 1.0)
+    async with rabbitmq.connect(humble_url, topology, publish_timeout=2) as broker:
+        await asyncio.wait_for(broker.wait_open(), 20)
+        await asyncio.to_thread(rabbit.ctl, "eval", NO_PROCESS % topology.work)
+        with pytest.raises(BrokerUnavailable):
+            await broker.publish(topology.work, b"lost")
+        await _until(lambda: "rabbitmqctl delete_queue" in (broker.trouble or ""))
+        await asyncio.sleep(3)
+        assert not broker.open
+        await rabbitmq.declare(amqp_url, topology, settle=0)
+        await asyncio.wait_for(broker.wait_open(), 20)
+        await broker.publish(topology.work, b"two")
 
 
 async def test_a_role_that_may_not_declare_names_the_remedy_and_waits_for_it(

@@ -155,7 +155,21 @@ async def is_declared(plant: Plant) -> bool | None:
     except subprocess.SubprocessError:
         return None
     pairs = {tuple(line.split("\t")) for line in bindings.splitlines()}
-    return all((queue.exchange, queue.name) in pairs for queue in topology.queues)
+    bound = all((queue.exchange, queue.name) in pairs for queue in topology.queues)
+    return bound and await have_leaders(plant, topology)
+
+
+async def have_leaders(plant: Plant, topology: Topology) -> bool:
+    """What a get took goes back when its channel is closed."""
+    try:
+        async with asyncio.timeout(20), await aio_pika.connect(plant.broker.url) as connection:
+            channel = await connection.channel()
+            for queue in topology.queues:
+                asked = await channel.get_queue(queue.name, ensure=False)
+                await asked.get(fail=False, timeout=10)
+    except (AMQPError, OSError, TimeoutError):
+        return False
+    return True
 
 
 class QueueDeleted(_Missing):
@@ -207,15 +221,28 @@ class Leaderless(_Missing):
         return ""
 
     async def heal(self, plant: Plant) -> None:
-        """The remedy the service names when a queue has no leader."""
+        """Gone for good, it is for the service; what may only be slow is an operator's to judge."""
         await plant.broker.start()
-        said = await plant.verb("migrate")
-        if said.code != 0:
-            work = Topology(plant.prefix).work
-            plant.remarks.append(f"{work} had no leader: an operator deleted it")
+        work = Topology(plant.prefix).work
+        if await is_silent(plant, work):
+            plant.remarks.append(f"{work} did not answer: an operator deleted it")
             with suppress(subprocess.SubprocessError):
                 await plant.broker.ctl("delete_queue", work)
-            await declared(plant)
+        await declared(plant)
+
+
+async def is_silent(plant: Plant, queue: str) -> bool:
+    """Whether a queue that is there keeps whoever takes from it waiting, without an error."""
+    async with await aio_pika.connect(plant.broker.url) as connection:
+        channel = await connection.channel()
+        waiting = await channel.get_queue(queue, ensure=False)
+        try:
+            await waiting.get(fail=False, timeout=10)
+        except TimeoutError:
+            return True
+        except AMQPError:
+            return False
+        return False
 
 
 class Wiped(_Missing):
