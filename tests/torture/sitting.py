@@ -19,7 +19,9 @@ from service.broker.topology import Topology
 from tests import servers
 from tests.acceptance.stage import token
 from tests.torture import disk, machine, plant, proof, schedule
+from tests.torture.excuses import Span, unexcused
 from tests.torture.faults.base import Fault, Target
+from tests.torture.faults.postgres import RowsCrossed
 from tests.torture.handed import watched
 from tests.torture.machine import Machine
 from tests.torture.plant import Plant
@@ -136,7 +138,7 @@ async def sit(wish: Wish, folder: Path, say: Any = print) -> Result:
             ],
             looks=conductor.looks,
             kills=dict(standing.kills),
-            surprises=standing.surprises(),
+            surprises=unexcused(standing.surprises(), _crossed(conductor.injected)),
             remarks=standing.remarks,
             versions=await versions(standing),
             load_seconds=loaded,
@@ -244,6 +246,10 @@ class _Conductor:
             f"{fault.code:4} {fault.name} {noted.words} {lasted:.1f} s"
             + (f"  FAILED {noted.error.strip().splitlines()[-1]}" if noted.error else "")
         )
+
+
+def _crossed(injected: Sequence[Injected]) -> list[Span]:
+    return [(one.at, one.healed) for one in injected if isinstance(one.fault, RowsCrossed)]
 
 
 async def quiet(standing: Plant, within: float) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from tests.acceptance.reference import Said
 from tests.acceptance.senders import COURIER, Post
 from tests.torture import page, proof, schedule
 from tests.torture.crm import Book
+from tests.torture.excuses import unexcused
 from tests.torture.faults import entries, registry
 from tests.torture.gun import Shot
 from tests.torture.handed import SLACK, Handed
@@ -137,6 +139,24 @@ def test_faults_are_chosen_by_words(words: str, some: str, other: str | None) ->
     names = {fault.name for fault in registry.chosen(words)}
     assert some in names
     assert other not in names
+
+
+def _log_line(moment: str, reason: str) -> str:
+    return f'worker-1: {{"reason":"{reason}","timestamp":"2026-11-22T{moment}Z"}}'
+
+
+def test_only_a_deadlock_that_a_fault_made_is_excused() -> None:
+    """The fault lasted from 12:00:10 to 12:00:14; a deadlock is found a second late."""
+    began = datetime(2026, 11, 22, 12, 0, 10, tzinfo=UTC).timestamp()
+    made = _log_line("12:00:15.2", "DeadlockDetectedError")
+    ours = [
+        _log_line("12:00:09.9", "DeadlockDetectedError"),
+        _log_line("12:00:16.1", "DeadlockDetectedError"),
+        _log_line("12:00:12.0", "Traceback"),
+        "worker-1: DeadlockDetectedError, and no word of when",
+    ]
+    assert unexcused([made, *ours], [(began, began + 4)]) == ours
+    assert unexcused([made], []) == [made]
 
 
 def test_the_crm_knows_again_what_it_did_before_it_was_killed(tmp_path: Any) -> None:

@@ -233,16 +233,17 @@ class Leaderless(_Missing):
 
 async def is_silent(plant: Plant, queue: str) -> bool:
     """Whether a queue that is there keeps whoever takes from it waiting, without an error."""
-    async with await aio_pika.connect(plant.broker.url) as connection:
-        channel = await connection.channel()
-        waiting = await channel.get_queue(queue, ensure=False)
-        try:
-            await waiting.get(fail=False, timeout=10)
-        except TimeoutError:
-            return True
-        except AMQPError:
-            return False
+    try:
+        async with await aio_pika.connect(plant.broker.url) as connection:
+            channel = await connection.channel()
+            waiting = await channel.get_queue(queue, ensure=False)
+            try:
+                await waiting.get(fail=False, timeout=10)
+            except TimeoutError:
+                return True
+    except (AMQPError, OSError):
         return False
+    return False
 
 
 class Wiped(_Missing):
