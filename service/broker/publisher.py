@@ -36,23 +36,24 @@ class Publisher:
 
     async def publish(self, messages: Sequence[Message], published_at: datetime) -> bool:
         """Hand messages over; False when the broker did not take all of them for certain."""
-        turn = asyncio.Semaphore(self._at_once)
+        waiting = iter(messages)
+        lost: list[tuple[Message, str]] = []
 
-        async def send(message: Message) -> str | None:
-            async with turn:
-                return await self._send(message, published_at)
+        async def send() -> None:
+            for message in waiting:
+                reason = await self._send(message, published_at)
+                if reason is not None:
+                    lost.append((message, reason))
 
-        reasons = await asyncio.gather(*map(send, messages))
-        lost = [ids for ids, reason in zip(messages, reasons, strict=True) if reason is not None]
+        await asyncio.gather(*(send() for _ in range(min(self._at_once, len(messages)))))
         if lost:
-            reason = next(filter(None, reasons), "")
-            ids = [each for message in lost for each in message]
+            ids = [each for message, _ in lost for each in message]
             log.warning(
                 "publish_failed",
                 road=self._road,
                 messages=len(lost),
                 event_ids=journal.listed(ids),
-                reason=reason,
+                reason=lost[0][1],
             )
             await self._release(ids, published_at)
         return not lost

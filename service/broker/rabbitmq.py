@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import cast
 
-from aio_pika import DeliveryMode, Message
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError, PublishError
-from aiormq import spec
+from aiormq import Channel, spec
 
 from service.broker import declaration
 from service.broker.base import Delivery, Depth, Subscription
@@ -23,6 +23,7 @@ from service.store.ids import new_id
 __all__ = ["Rabbit", "connect", "declare", "make_sure", "verify"]
 
 PUBLISH_TIMEOUT = 10.0
+PERSISTENT = 2
 MAX_BODY = 256 * 1024
 
 
@@ -72,7 +73,7 @@ class Rabbit:
         if len(body) > MAX_BODY:
             raise ValueError(f"a message of {len(body)} bytes is no pointer")
         outlet = self._outlet(queue)
-        sending = _send(outlet, queue=queue, body=body)
+        sending = _send(outlet, exchange=self._topology.exchange, queue=queue, body=body)
         doing = f"publishing to {queue}"
         try:
             await answered(sending, doing=doing, within=self._publish_timeout)
@@ -106,7 +107,7 @@ class Rabbit:
         connection = self._publishing.connection
         outlet = self._outlets.get(queue)
         if outlet is None or outlet.connection is not connection:
-            outlet = self._outlets[queue] = Outlet(connection, exchange=self._topology.exchange)
+            outlet = self._outlets[queue] = Outlet(connection)
         return outlet
 
     def _judge(self, failure: BrokerUnavailable, *, queue: str) -> BrokerUnavailable:
@@ -141,31 +142,40 @@ class Rabbit:
 class Outlet:
     """The publishing channel of one queue: behind a stuck queue a whole channel hangs."""
 
-    def __init__(self, connection: AbstractConnection, *, exchange: str) -> None:
+    def __init__(self, connection: AbstractConnection) -> None:
         self.connection = connection
-        self._name = exchange
         self._opening = asyncio.Lock()
-        self._open: tuple[AbstractChannel, AbstractExchange] | None = None
+        self._channel: Channel | None = None
 
-    async def exchange(self) -> AbstractExchange:
+    async def channel(self) -> Channel:
+        """The channel of aiormq: aio-pika's own publish costs as much again, for every message."""
         async with self._opening:
-            if self._open is None or self._open[0].is_closed:
-                channel = self.connection.channel(on_return_raises=True)
-                await channel.initialize()
-                self._open = channel, await channel.get_exchange(self._name, ensure=False)
-            return self._open[1]
+            if self._channel is None or self._channel.is_closed:
+                outer = self.connection.channel(on_return_raises=True)
+                await outer.initialize()
+                self._channel = cast("Channel", await outer.get_underlay_channel())
+            return self._channel
 
 
-async def _send(outlet: Outlet, *, queue: str, body: bytes) -> None:
-    """One attempt; a fresh id each, because the client finds a returned message by its id."""
-    message = Message(
+async def _send(outlet: Outlet, *, exchange: str, queue: str, body: bytes) -> None:
+    """One attempt; a fresh id each, because the client finds a returned message by its id.
+
+    It waits for the confirm, not for the socket: so many are under way that the next one may be
+    written while this one is.
+    """
+    channel = await outlet.channel()
+    confirmation = await channel.basic_publish(
         body,
-        message_id=new_id().hex,
-        content_type="application/json",
-        delivery_mode=DeliveryMode.PERSISTENT,
+        exchange=exchange,
+        routing_key=queue,
+        properties=spec.Basic.Properties(
+            message_id=new_id().hex,
+            content_type="application/json",
+            delivery_mode=PERSISTENT,
+        ),
+        mandatory=True,
+        wait=False,
     )
-    exchange = await outlet.exchange()
-    confirmation = await exchange.publish(message, queue, mandatory=True)
     if not isinstance(confirmation, spec.Basic.Ack):
         raise BrokerUnavailable(f"RabbitMQ did not confirm a message for {queue}.")
 

@@ -19,7 +19,8 @@ from service.supervisor import Backoff, pause
 
 log = structlog.get_logger()
 
-IN_FLIGHT = 4
+IN_FLIGHT = 64
+"""Messages whose confirms are waited for; a queue on disk confirms many as soon as one."""
 POLL = 0.02
 IDLE = 0.5
 """Seconds between looks while nothing is due."""

@@ -61,6 +61,10 @@ class Owed:
     occurred_at: datetime | None
     attempts: int
     failing_for: timedelta
+    told_previous: str | None
+    """What was shown there before this version was told for the first time."""
+    told_event_ids: Sequence[UUID]
+    """The events since then, the same however often it is told."""
     synced_version: int = 0
     verify: int = 0
     """0 nothing; 1 read before writing; 2 and 3 read once more what was settled."""
@@ -323,6 +327,8 @@ def _owed(row: asyncpg.Record, destination: str) -> Owed:
         occurred_at=row["occurred_at"],
         attempts=row["attempts"],
         failing_for=row["failing_for"],
+        told_previous=row["told_previous"],
+        told_event_ids=row["told_event_ids"],
         synced_version=row["synced_version"],
         verify=row["verify"],
         remote_id=row["remote_id"],

@@ -34,7 +34,13 @@ SELECT y.subject_id, y.fence, y.synced_status, y.synced_version, y.attempts, y.v
        y.remote_id, y.remote_token, y.written, y.written_hash, y.intent, y.held_for, y.overrule,
        COALESCE(now() - y.failing_since, interval '0') AS failing_for,
        s.lifecycle, s.scope, s.ref, s.status, s.version, s.state,
-       COALESCE(news.at, s.updated_at) AS at, news.occurred_at, news.event_ids
+       COALESCE(news.at, s.updated_at) AS at, news.occurred_at, news.event_ids,
+       told.previous AS told_previous,
+       CASE WHEN told.after = y.synced_version THEN news.event_ids
+            ELSE array(SELECT DISTINCT unnest(l.event_ids) FROM transitions l
+                       WHERE l.subject_id = s.id AND l.version > told.after
+                         AND l.version <= s.version
+                       ORDER BY 1 DESC LIMIT 100) END AS told_event_ids
 FROM unnest($1::bigint[], $2::bigint[]) AS held (subject_id, fence)
 JOIN syncs y ON y.subject_id = held.subject_id AND y.destination = $3 AND y.fence = held.fence
 JOIN subjects s ON s.id = y.subject_id
@@ -47,6 +53,13 @@ CROSS JOIN LATERAL (
     FROM transitions t
     WHERE t.subject_id = s.id AND t.version = s.version
 ) AS news
+CROSS JOIN LATERAL (
+    -- A version that was told before is told again in the same words, whatever was settled since.
+    SELECT CASE WHEN y.told_version = s.version THEN y.told_after
+                ELSE y.synced_version END AS after,
+           CASE WHEN y.told_version = s.version THEN y.told_previous
+                ELSE y.synced_status END AS previous
+) AS told
 
 -- intend --
 -- Here, in `renew` and in `settle` the rows are locked in one order before they are written: another worker may
@@ -65,7 +78,12 @@ UPDATE syncs SET
     intent_version = said.version, intent_hash = said.hash, intent_key = said.key,
     intent_at = now(), intent = said.shown,
     written = COALESCE(said.found, syncs.written),
-    remote_id = COALESCE(said.remote_id, syncs.remote_id), due_at = now() + $9::interval
+    remote_id = COALESCE(said.remote_id, syncs.remote_id), due_at = now() + $9::interval,
+    told_version = said.version,
+    told_after = CASE WHEN syncs.told_version = said.version THEN syncs.told_after
+                      ELSE syncs.synced_version END,
+    told_previous = CASE WHEN syncs.told_version = said.version THEN syncs.told_previous
+                         ELSE syncs.synced_status END
 FROM said
 JOIN locked USING (subject_id)
 WHERE syncs.subject_id = said.subject_id AND syncs.destination = $10

@@ -49,11 +49,11 @@ def change(owed: Owed) -> Change:
     return Change(
         subject=owed.subject,
         status=owed.status,
-        previous=owed.previous,
+        previous=owed.told_previous,
         lanes=state.lanes_view,
         attributes=state.attributes_view,
         version=owed.version,
-        event_ids=owed.event_ids,
+        event_ids=owed.told_event_ids,
         occurred_at=owed.occurred_at,
         changed_at=owed.changed_at,
         key=keys.idempotency_key(owed.lease.destination, owed.subject, owed.version),

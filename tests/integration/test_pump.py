@@ -14,7 +14,7 @@ from service.domain.routing import PRIORITIES, Condition, Route
 from service.domain.verdict import DeadLetter, Reason
 from service.ops import ledger
 from service.settings import Destination, RetryRule
-from service.store import partitions, pool, syncs
+from service.store import decisions, partitions, pool, syncs
 from service.store.pool import Pool
 from service.worker.crms.base import Answer, Capabilities, Change, Class, Write
 from service.worker.delivery.pump import Pump
@@ -114,6 +114,30 @@ async def test_the_next_version_tells_what_was_there_before(db: Pool) -> None:
         ("paid", None),
         ("picking", "paid"),
     ]
+
+
+@pytest.mark.parametrize("decide", [decisions.retry, decisions.overwrite])
+async def test_what_was_told_is_told_again_in_the_same_words(
+    db: Pool, decide: Callable[[pool.Connection, int, str], Awaitable[None]]
+) -> None:
+    """Receivers know it by its key, and some refuse a key that comes with other words."""
+    async with station(db, Crm()).running() as at_work:
+        await at_work.happen(make.event(lane="payment", status="paid"))
+        await until_states(db, ("synced", 1))
+        await at_work.happen(make.event(lane="fulfillment", status="picking"))
+        await until(_called(at_work.crm, 2))
+        await until_states(db, ("synced", 1))
+        for times in (3, 4):
+            async with pool.transaction(db) as tx:
+                await decide(tx, await tx.fetchval("SELECT subject_id FROM syncs"), "crm")
+            await until(_called(at_work.crm, times))
+            await until_states(db, ("synced", 1))
+        await at_work.happen(make.event(lane="fulfillment", status="shipped"))
+        await until(_called(at_work.crm, 5))
+    _, told, *again, next_one = at_work.crm.calls
+    assert [told, told] == again
+    assert ("paid", "picking") == (told.previous, next_one.previous)
+    assert 1 == len(told.event_ids) == len(next_one.event_ids)
 
 
 def _called(crm: Crm, times: int) -> Callable[[], Awaitable[bool]]:

@@ -35,7 +35,7 @@ class Trace:
         self._process: Process | None = None
 
     async def attach(self) -> None:
-        """Return when every thread is traced."""
+        """Return when every thread is traced, or when there is nothing any more to trace."""
         self._folder.mkdir()
         self._process = await asyncio.create_subprocess_exec(
             *("strace", "-ff", "-qq", "-y", "-s", "0", "-e", f"trace={CALLS}", "-e", "signal=none"),
@@ -46,7 +46,9 @@ class Trace:
             start_new_session=True,
         )
         async with asyncio.timeout(ATTACHED_WITHIN):
-            while not all(map(_is_traced, Path(f"/proc/{self._pid}/task").iterdir())):
+            while (threads := Path(f"/proc/{self._pid}/task")).exists() and not _are_traced(
+                threads
+            ):
                 await asyncio.sleep(0.02)
 
     async def ended(self) -> dict[Path, list[Range]]:
@@ -62,8 +64,12 @@ class Trace:
         return found
 
 
-def _is_traced(task: Path) -> bool:
-    return "TracerPid:\t0\n" not in (task / "status").read_text()
+def _are_traced(threads: Path) -> bool:
+    try:
+        told = [(thread / "status").read_text() for thread in threads.iterdir()]
+    except (FileNotFoundError, ProcessLookupError):  # one ended meanwhile
+        return False
+    return not any("TracerPid:\t0\n" in status for status in told)
 
 
 def unsynced(lines: Iterable[str]) -> dict[Path, list[Range]]:

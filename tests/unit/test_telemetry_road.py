@@ -149,6 +149,8 @@ def owed(*event_ids: UUID) -> Owed:
         occurred_at=None,
         attempts=0,
         failing_for=timedelta(),
+        told_previous=None,
+        told_event_ids=event_ids,
     )
 
 

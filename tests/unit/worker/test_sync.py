@@ -39,6 +39,8 @@ OWED = Owed(
     occurred_at=make.at(0),
     attempts=0,
     failing_for=timedelta(0),
+    told_previous="awaiting_payment",
+    told_event_ids=[PAID.id],
 )
 
 
