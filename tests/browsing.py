@@ -15,8 +15,9 @@ from typing import Any
 import aiohttp
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
-from service import app
-from service.app import Options
+from service.app.known import KNOWN
+from service.app.process import Options
+from service.app.run import run
 from service.cli.token import issue, link
 from service.settings import Settings
 from service.settings.load import load
@@ -181,11 +182,11 @@ async def running(
             )
         )
         environ = {"ORDERHOOK__SERVER__DATA_DIR": str(folder / "data")}
-        settings = load(file, environ, known=app.KNOWN)
+        settings = load(file, environ, known=KNOWN)
         ready, stop = folder / "ready.json", asyncio.Event()
         options = Options("all", ready_file=ready)
         task = asyncio.create_task(
-            app.run(lambda: settings, options, stop=stop, reload=asyncio.Event())
+            run(lambda: settings, options, stop=stop, reload=asyncio.Event())
         )
         stack.push_async_callback(_stopped, task, stop)
         await until(_there(ready, task))

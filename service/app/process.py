@@ -38,6 +38,9 @@ STOP_WITHIN = 25.0
 LEAST_GRACE = 1.0
 """Seconds a group gets even when the groups before it used everything up."""
 
+LONG = 35.0
+"""Seconds a stride of a job may take: a look at a destination, or a statement over all orders."""
+
 Commit = Callable[[], None]
 Apply = Callable[[Settings], Commit]
 """Builds everything new settings ask for, and gives back what puts it in place."""

@@ -8,7 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
-from service import app
+from service.app.sources import senders
+from service.app.trial import trying
 from service.cli.context import Context
 from service.settings import Settings
 
@@ -27,7 +28,7 @@ READABLE = (
 @click.pass_obj
 def check(context: Context) -> None:
     settings = asyncio.run(_checked(context))
-    app.senders(settings)
+    senders(settings)
     click.echo(
         f"The configuration is good: {len(settings.sources)} sources, "
         f"{len(settings.destinations)} destinations, {len(settings.routes)} routes."
@@ -56,7 +57,7 @@ def _is_readable(url: SplitResult) -> bool:
 
 async def _checked(context: Context) -> Settings:
     """Read it with every adapter built, as a worker would, and nothing called."""
-    async with app.trying() as (known, trial):
+    async with trying() as (known, trial):
         settings = context.load(known=known)
         trial.exports(settings)
         return settings

@@ -13,7 +13,9 @@ import click
 import orjson
 import uvloop
 
-from service import app, telemetry
+from service import telemetry
+from service.app.known import KNOWN
+from service.app.resources import find_store
 from service.settings import Known, Settings
 from service.settings.load import environment, load
 from service.store import pool
@@ -31,7 +33,7 @@ class Context:
 
     config: Path | None
 
-    def load(self, sets: Mapping[str, str] | None = None, *, known: Known = app.KNOWN) -> Settings:
+    def load(self, sets: Mapping[str, str] | None = None, *, known: Known = KNOWN) -> Settings:
         return load(self.config, environment(), sets=sets or {}, known=known)
 
 
@@ -46,7 +48,7 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
 async def reading(settings: Settings) -> AsyncIterator[Pool]:
     """A small pool on the configured database, running or not."""
     async with AsyncExitStack() as stack:
-        dsn = await app.find_store(settings, stack)
+        dsn = await find_store(settings, stack)
         yield await stack.enter_async_context(pool.opened(dsn, size=1, name="cli"))
 
 

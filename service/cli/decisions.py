@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from service import app
+from service.app.rules import rules
 from service.cli.context import (
     EXIT_NEGATIVE,
     Context,
@@ -164,7 +164,7 @@ def merge(
 ) -> int:
     settings = context.load()
     gone = read_name(settings, loser, lifecycle=lifecycle, scope=scope)
-    whole = into.partition("/")[0] in app.rules(settings).lifecycles
+    whole = into.partition("/")[0] in rules(settings).lifecycles
     readings = names.read_subject(into) if whole else [gone._replace(ref=into)]
 
     async def decide(hand: Hand) -> Body:
@@ -211,7 +211,7 @@ async def _decide(settings: Settings, decide: Decide) -> Body:
 
 def acting(pool: Pool, settings: Settings) -> Hand:
     """Whoever sits at this command line."""
-    return Hand(pool, app.rules(settings), actor())
+    return Hand(pool, rules(settings), actor())
 
 
 async def _refold(

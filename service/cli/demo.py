@@ -8,7 +8,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from service import app
+from service.app.known import KNOWN
+from service.app.process import clock
 from service.cli import demo_burst
 from service.cli.context import EXIT_NEGATIVE, wait_for
 from service.cli.token import issue, link
@@ -57,13 +58,13 @@ async def _demo(console: Console, *, keep: bool) -> int:
 
 
 async def _show(console: Console, installed: Installation, *, keep: bool) -> int:
-    settings = load(installed.stage.configuration, installed.environ, known=app.KNOWN)
+    settings = load(installed.stage.configuration, installed.environ, known=KNOWN)
     urls = Urls(installed.public, installed.internal, installed.crm)
     token = issue(settings.auth, role="viewer", subject="demo", ttl=TOKEN_TTL)
     _introduce(console, urls, settings)
     async with driver.open_session() as session:
-        plays = Driver(session, urls, sources=settings.sources, token=token, clock=app.clock)
-        begin = app.clock() - BEGIN
+        plays = Driver(session, urls, sources=settings.sources, token=token, clock=clock)
+        begin = clock() - BEGIN
         try:
             await _tell(console, plays, settings, begin=begin)
             agreed = await demo_burst.run(console, plays, settings, begin=begin)

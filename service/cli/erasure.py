@@ -3,7 +3,7 @@
 import click
 from rich.console import Console
 
-from service import app
+from service.app.rules import rules
 from service.cli.context import Context, actor, as_json, print_json, reading, wait_for
 from service.cli.subjects import named, read_name
 from service.domain.events import Subject
@@ -52,4 +52,4 @@ def erase(
 
 async def _erase(settings: Settings, name: Subject, reason: str) -> Body:
     async with reading(settings) as pool:
-        return await erasure.erase(Hand(pool, app.rules(settings), actor()), name, reason=reason)
+        return await erasure.erase(Hand(pool, rules(settings), actor()), name, reason=reason)

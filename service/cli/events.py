@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from service import app
+from service.app.rules import rules, sealing
+from service.app.sources import senders
 from service.cli.attempts import MOMENTS, utc
 from service.cli.context import (
     EXIT_NEGATIVE,
@@ -124,9 +125,9 @@ class _Replay:
 
     def __init__(self, settings: Settings, order: Order, *, rate: int, as_json: bool) -> None:
         self._settings = settings
-        self._senders = app.senders(settings)
-        self._rules = app.rules(settings)
-        self._sealing = app.sealing(settings)
+        self._senders = senders(settings)
+        self._rules = rules(settings)
+        self._sealing = sealing(settings)
         self._order = order
         self._rate = rate
         self._as_json = as_json
@@ -238,7 +239,7 @@ async def _event(settings: Settings, event_id: UUID) -> Body:
         body = await lookups.event(
             pool,
             event_id,
-            sealing=app.sealing(settings),
+            sealing=sealing(settings),
             hidden={name: source.mask for name, source in settings.sources.items()},
         )
     if body is None:

@@ -14,8 +14,8 @@ import orjson
 import structlog
 from prometheus_client import multiprocess
 
-from service import app
-from service.app import Options
+from service.app.doors import write_ready
+from service.app.process import ACCEPTS, Options
 from service.domain.errors import Conflict, OrderhookError
 from service.settings import Address, Settings
 from service.settings.load import environment
@@ -47,7 +47,7 @@ async def run(
 ) -> None:
     """Keep `size` processes of a role running until `stop`; `base` is how to call ourselves."""
     with tempfile.TemporaryDirectory(prefix="orderhook-") as folder, contextlib.ExitStack() as held:
-        if options.role in app.ACCEPTS:
+        if options.role in ACCEPTS:
             public = held.enter_context(_reserved(options.public or settings.server.public))
             options = replace(options, public=public)
         await Fleet(base, options, size=size, folder=Path(folder)).keep(stop, reload)
@@ -133,7 +133,7 @@ class Fleet:
                 return
         if self._options.ready_file is not None:
             urls = orjson.loads(files[0].read_bytes())
-            app.write_ready(
+            write_ready(
                 self._options.ready_file, {name: urls[name] for name in ("public", "internal")}
             )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from pydantic_core import PydanticCustomError
 
-from service import app
+from service.app.rules import sealing
 from service.cli.context import Context, reading, wait_for
 from service.cli.first_destinations import Reached
 from service.cli.first_sources import FOLDER, First
@@ -140,7 +140,7 @@ def init(
 async def _propose(settings: Settings, name: str, secret: Offered | None) -> str:
     async with reading(settings) as pool:
         return await sources.proposed(
-            pool, settings.sources, name, secret=secret, sealing=app.sealing(settings)
+            pool, settings.sources, name, secret=secret, sealing=sealing(settings)
         )
 
 

@@ -1,40 +1,13 @@
 """The command `orderhook`: words in, an exit code and sentences for people out."""
 
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from service import __version__
-from service.cli import (
-    attempts,
-    audit,
-    check,
-    crms,
-    dead,
-    demo,
-    destinations,
-    erasure,
-    events,
-    health,
-    init,
-    jobs,
-    keys,
-    ledger,
-    lifecycle,
-    migrate,
-    orders,
-    providers,
-    reconcile,
-    restored,
-    retention,
-    run,
-    send,
-    sources,
-    spools,
-    token,
-    verify,
-)
 from service.cli.context import Context
 from service.domain.errors import (
     ConfigurationError,
@@ -45,38 +18,38 @@ from service.domain.errors import (
 )
 
 CONFIG_FILE = click.Path(path_type=Path, dir_okay=False)
-VERBS: tuple[click.Command, ...] = (
-    demo.demo,
-    init.init,
-    run.run,
-    health.health,
-    migrate.migrate,
-    restored.restored,
-    retention.retention,
-    keys.keys,
-    check.check,
-    verify.verify,
-    send.send,
-    ledger.ledger,
-    orders.orders,
-    erasure.erase,
-    events.events,
-    dead.dead,
-    jobs.jobs,
-    attempts.attempts,
-    audit.audit,
-    sources.sources,
-    destinations.destinations,
-    reconcile.reconcile,
-    spools.spools,
-    providers.providers,
-    crms.crms,
-    lifecycle.lifecycle,
-    token.token,
-)
+VERBS: Mapping[str, str] = {
+    **{
+        verb: verb
+        for verb in (
+            *("demo", "init", "run", "health", "migrate", "restored", "retention", "keys"),
+            *("check", "verify", "send", "ledger", "orders", "events", "dead", "jobs"),
+            *("attempts", "audit", "sources", "destinations", "reconcile", "spools"),
+            *("providers", "crms", "lifecycle", "token"),
+        )
+    },
+    "erase": "erasure",
+}
+"""Each with its module here, which has a command of that name."""
+
+
+class Verbs(click.Group):
+    """Imports a verb when it is asked for: all of them would be most of a start."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        if cmd_name not in self.commands:
+            module = import_module(f"service.cli.{VERBS[cmd_name]}")
+            self.commands[cmd_name] = _take_config(getattr(module, cmd_name))
+        return self.commands[cmd_name]
 
 
 @click.group(
+    cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Signed webhooks in; the true status of every order in the CRM.",
 )
@@ -97,31 +70,15 @@ def _choose(ctx: click.Context, _param: click.Parameter, config: Path | None) ->
 
 
 def _take_config(verb: click.Command) -> click.Command:
-    """Let `--config` stand behind the verb, too."""
+    """Let `--config` stand behind the verb, too, and behind those of a group."""
     option = click.Option(
         ["--config"], type=CONFIG_FILE, expose_value=False, callback=_choose, hidden=True
     )
     verb.params.append(option)
+    if isinstance(verb, click.Group):
+        for each in verb.commands.values():
+            _take_config(each)
     return verb
-
-
-for verb in VERBS:
-    cli.add_command(_take_config(verb))
-for group in (
-    orders.orders,
-    events.events,
-    dead.dead,
-    jobs.jobs,
-    attempts.attempts,
-    sources.sources,
-    destinations.destinations,
-    retention.retention,
-    keys.keys,
-    audit.audit,
-    spools.spools,
-):
-    for verb in group.commands.values():
-        _take_config(verb)
 
 
 def exit_code(error: OrderhookError) -> int:

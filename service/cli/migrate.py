@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 
 import click
 
-from service import app
+from service.app.resources import prepare
 from service.cli.context import Context, wait_for
 from service.settings import Settings
 
@@ -17,4 +17,4 @@ def migrate(context: Context) -> None:
 
 async def _migrate(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
-        await app.prepare(settings, stack, say=click.echo)
+        await prepare(settings, stack, say=click.echo)

@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from service import app
 from service.app.adapters import adapted
+from service.app.resources import find_store
+from service.app.rules import rules
 from service.cli.context import Context, actor, as_json, print_json, reading, wait_for
 from service.cli.decisions import DECISIONS
 from service.cli.subjects import (
@@ -166,7 +167,7 @@ for decision in (*DECISIONS, held, push):
 
 
 async def _list(settings: Settings, wanted: SubjectFilter, page: Page) -> Body:
-    known = app.rules(settings).lifecycles
+    known = rules(settings).lifecycles
     async with reading(settings) as store:
         try:
             return await lookups.subjects(store, wanted, page, lifecycles=known)
@@ -176,27 +177,27 @@ async def _list(settings: Settings, wanted: SubjectFilter, page: Page) -> Body:
 
 async def _find(settings: Settings, text: str) -> Body:
     async with reading(settings) as store:
-        return await search.find(store, text, lifecycles=app.rules(settings).lifecycles)
+        return await search.find(store, text, lifecycles=rules(settings).lifecycles)
 
 
 async def _board(settings: Settings, lifecycle: str) -> Body:
     async with reading(settings) as store:
-        return await board.read(store, lifecycle, lifecycles=app.rules(settings).lifecycles)
+        return await board.read(store, lifecycle, lifecycles=rules(settings).lifecycles)
 
 
 async def _refreshed(settings: Settings, name: Subject, *, repair: bool) -> Body:
     async with AsyncExitStack() as stack:
-        dsn = await app.find_store(settings, stack)
+        dsn = await find_store(settings, stack)
         store = await stack.enter_async_context(pool.opened(dsn, size=2, name="cli"))
         adapters = await stack.enter_async_context(adapted(settings, dsn))
-        known = app.rules(settings).lifecycles
+        known = rules(settings).lifecycles
         look = Look(
             store,
             adapters.present(),
             known,
             actor=actor(),
             repair=repair,
-            mask=app.rules(settings).mask,
+            mask=rules(settings).mask,
         )
         body = await read(look, name)
     if body is None:
@@ -206,8 +207,8 @@ async def _refreshed(settings: Settings, name: Subject, *, repair: bool) -> Body
 
 async def _page(settings: Settings, name: Subject) -> Body:
     async with reading(settings) as store:
-        rules = app.rules(settings)
-        body = await dossiers.read(store, name, lifecycles=rules.lifecycles, mask=rules.mask)
+        going_by = rules(settings)
+        body = await dossiers.read(store, name, lifecycles=going_by.lifecycles, mask=going_by.mask)
     if body is None:
         raise unknown(name)
     return body

@@ -9,8 +9,9 @@ from pydantic_core import PydanticCustomError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from service import app
 from service.app.adapters import adapted
+from service.app.process import clock
+from service.app.resources import find_store
 from service.cli.context import EXIT_NEGATIVE, Context, actor, as_json, print_json, wait_for
 from service.domain.errors import NotFound
 from service.ops import jobs
@@ -62,7 +63,7 @@ def reconcile(
     rate: int,
     as_json: bool,
 ) -> int:
-    begun = app.clock() - since if since else None
+    begun = clock() - since if since else None
     wish = Wish(destination, actor(), begun, dry_run, rate)
     job = wait_for(_reconcile(context.load(), wish, Console(stderr=as_json)))
     if as_json:
@@ -76,7 +77,7 @@ def reconcile(
 async def _reconcile(settings: Settings, wish: Wish, console: Console) -> Job:
     """Put the job in line and carry it here and now."""
     async with AsyncExitStack() as stack:
-        dsn = await app.find_store(settings, stack)
+        dsn = await find_store(settings, stack)
         store = await stack.enter_async_context(pool.opened(dsn, size=2, name="cli"))
         adapters = await stack.enter_async_context(adapted(settings, dsn))
         job, _ = await work.place(store, settings.destinations, wish, mine=True)

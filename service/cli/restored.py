@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.status import Status
 
-from service import app
+from service.app.resources import find_store
 from service.cli.context import Context, as_json, print_json, wait_for
 from service.ops import restore
 from service.ops.restore import Restored
@@ -44,7 +44,7 @@ def restored(context: Context, *, yes: bool, as_json: bool) -> None:
 
 async def _restored(settings: Settings) -> Restored:
     async with AsyncExitStack() as stack:
-        dsn = await app.find_store(settings, stack)
+        dsn = await find_store(settings, stack)
         opened = pool.opened(dsn, size=1, command_timeout=PATIENCE, name="cli")
         status = stack.enter_context(Console(stderr=True).status("Raising versions …"))
         return await restore.begin_epoch(

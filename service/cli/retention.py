@@ -3,7 +3,7 @@
 import click
 from rich.console import Console
 
-from service import app
+from service.app.rules import rules, sealing
 from service.cli.context import Context, as_json, print_json, reading, wait_for
 from service.ops import retention as keeping
 from service.ops.lookups import Body
@@ -82,7 +82,5 @@ async def _status(settings: Settings) -> Body:
 
 async def _run(settings: Settings) -> Done:
     async with reading(settings) as pool:
-        runner = Runner(
-            pool, settings.retention, app.rules(settings), sealing=app.sealing(settings)
-        )
+        runner = Runner(pool, settings.retention, rules(settings), sealing=sealing(settings))
         return await runner.run()

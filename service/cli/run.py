@@ -9,7 +9,8 @@ from typing import Literal, TypedDict, Unpack
 
 import click
 
-from service import app
+from service.app.process import ROLES, Options, Role
+from service.app.run import run as run_role
 from service.cli import cores, fleet
 from service.cli.context import Context, wait_for
 from service.cli.guard import Guard
@@ -18,7 +19,7 @@ from service.settings.values import parse_address
 
 
 class Listening(TypedDict):
-    """The options that app.Options takes as they are."""
+    """The options that app.process.Options takes as they are."""
 
     public: Address | None
     internal: Address | Literal["off"] | None
@@ -47,7 +48,7 @@ class Listen(click.ParamType[Address | Literal["off"]]):
 
 
 @click.command(help="Run one role in the foreground; SIGTERM stops it, SIGHUP reloads the file.")
-@click.argument("role", type=click.Choice(app.ROLES))
+@click.argument("role", type=click.Choice(ROLES))
 @click.option("--public", type=Listen(), help="Address of the public listener; port 0 is allowed.")
 @click.option("--internal", type=Listen(off=True), help="Address of the internal listener, or off.")
 @click.option(
@@ -65,8 +66,8 @@ class Listen(click.ParamType[Address | Literal["off"]]):
 )
 @click.option("--shared", is_flag=True, hidden=True, help="One of several on the same port.")
 @click.pass_obj
-def run(context: Context, *, role: app.Role, processes: int, **options: Unpack[Listening]) -> int:
-    chosen = app.Options(role, **options)
+def run(context: Context, *, role: Role, processes: int, **options: Unpack[Listening]) -> int:
+    chosen = Options(role, **options)
     if processes > 1 and role not in ("gateway", "worker"):
         raise click.UsageError("--processes is for gateways and workers: one relay is enough.")
     cores.off()
@@ -81,7 +82,7 @@ def run(context: Context, *, role: app.Role, processes: int, **options: Unpack[L
     return 0
 
 
-async def _run(context: Context, options: app.Options, guard: Guard) -> None:
+async def _run(context: Context, options: Options, guard: Guard) -> None:
     stop, reload = _signals()
 
     def ready() -> None:
@@ -89,7 +90,7 @@ async def _run(context: Context, options: app.Options, guard: Guard) -> None:
         _leave_alone()
 
     with guard.pulse():
-        await app.run(context.load, options, stop=stop, reload=reload, ready=ready)
+        await run_role(context.load, options, stop=stop, reload=reload, ready=ready)
 
 
 def _leave_alone() -> None:
@@ -98,7 +99,7 @@ def _leave_alone() -> None:
     gc.freeze()
 
 
-async def _run_fleet(context: Context, options: app.Options, size: int) -> None:
+async def _run_fleet(context: Context, options: Options, size: int) -> None:
     stop, reload = _signals()
     config = ["--config", str(context.config)] if context.config else []
     base = [sys.executable, "-m", "service", *config]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from service import app
 from service.app import sending
+from service.app.process import clock
 from service.cli.context import EXIT_NEGATIVE, Context, wait_for
 from service.domain.errors import ConfigurationError
 from service.sandbox import senders
@@ -49,7 +49,7 @@ def send(
         return 0
     if (sample is None) == (body is None):
         raise click.UsageError("Give either --sample NAME or --body FILE.")
-    now = app.clock()
+    now = clock()
     occasion = Occasion(order=order, at=now, key=key or sending.new_key())
     content = body.read_bytes() if body else senders.sample(chosen, str(sample), occasion)
     signed = senders.sign(

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from service import app
+from service.app.rules import sealing
+from service.app.sources import senders as configured_senders
 from service.cli.context import Context, as_json, moment, print_json, reading, wait_for
 from service.domain.refusals import clock
 from service.domain.rhythm import spelled
@@ -180,7 +181,7 @@ async def _list(settings: Settings) -> Body:
 
 async def _show(settings: Settings, name: str) -> Body:
     configured = Configured(
-        senders=lambda: app.senders(settings), public_url=settings.server.public_url
+        senders=lambda: configured_senders(settings), public_url=settings.server.public_url
     )
     async with reading(settings) as pool:
         return await senders.source(pool, configured, name)
@@ -188,13 +189,13 @@ async def _show(settings: Settings, name: str) -> Body:
 
 async def _refused(settings: Settings, name: str) -> Body:
     async with reading(settings) as pool:
-        return await senders.refused(pool, app.senders(settings), name)
+        return await senders.refused(pool, configured_senders(settings), name)
 
 
 async def _captured(settings: Settings, name: str, number: int | None) -> Body:
     async with reading(settings) as pool:
         if number is not None:
             return await senders.capture(
-                pool, settings.sources, name, number, sealing=app.sealing(settings)
+                pool, settings.sources, name, number, sealing=sealing(settings)
             )
-        return await senders.captured(pool, settings.sources, name, sealing=app.sealing(settings))
+        return await senders.captured(pool, settings.sources, name, sealing=sealing(settings))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from service import app
+from service.app.rules import rules
 from service.domain.drift import short
 from service.domain.events import Subject
 from service.ops.lookups import Body
@@ -34,7 +34,7 @@ def read_name(
     With --lifecycle or --scope the text is the bare number, whatever is in it.
     """
     kind, slash, rest = text.partition("/")
-    if lifecycle is None and scope is None and slash and kind in app.rules(settings).lifecycles:
+    if lifecycle is None and scope is None and slash and kind in rules(settings).lifecycles:
         shop, colon, ref = rest.partition(":")
         return Subject(kind, shop, ref) if colon else Subject(kind, "", rest)
     return Subject(lifecycle or USUAL, scope or "", text)

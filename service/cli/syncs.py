@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from service import app
+from service.app.rules import rules
 from service.cli.context import Context, as_json, print_json, reading, wait_for
 from service.cli.decisions import acting, because
 from service.cli.subjects import differences, named, read_name, show_page
@@ -98,7 +98,7 @@ async def _held(
                 page,
                 destination=destination,
                 held_for=held_for,
-                mask=app.rules(settings).mask,
+                mask=rules(settings).mask,
             )
         except BadCursor:
             raise ConfigurationError("--cursor is not the `next` of a page of this list.") from None

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import click
 import jwt
 
-from service import app
+from service.app.process import clock
 from service.cli.context import Context
 from service.domain.errors import ConfigurationError
 from service.settings import Auth, Server
@@ -73,7 +73,7 @@ def issue(
         raise ConfigurationError(
             'auth.jwt_secret is not set: add jwt_secret = "env:ORDERHOOK_JWT_SECRET" to [auth].'
         )
-    now = app.clock()
+    now = clock()
     claims = {
         "iss": auth.issuer,
         "aud": auth.audience,

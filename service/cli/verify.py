@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 import orjson
 
-from service import app
+from service.app.process import clock
 from service.cli.context import EXIT_NEGATIVE, Context, print_json
 from service.domain.errors import ConfigurationError
 from service.domain.events import Alias, Lookup, Revocation, Statement
@@ -51,7 +51,7 @@ def verify(
     at: datetime | None,
 ) -> int:
     source = _with_options(_source(context, provider, source_name, secrets), options)
-    now = at.replace(tzinfo=UTC) if at else app.clock()
+    now = at.replace(tzinfo=UTC) if at else clock()
     parts = urlsplit(url)
     request = RawRequest(
         method=method.upper(),

@@ -1,6 +1,6 @@
 """The internal listener: health for everyone who reaches it, all else for holders of a token."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -8,7 +8,7 @@ from service.ops.lookups import Fields
 from service.ops.sources import Configured
 from service.settings import Auth
 from service.store.pool import Pool
-from service.web import bodies, gate, health
+from service.web import bodies
 from service.web.anomalies import Anomalies
 from service.web.api import Api
 from service.web.attempts import Attempts
@@ -18,18 +18,17 @@ from service.web.console.routes import PREFIX, Console
 from service.web.console.site import console_app
 from service.web.dead_letters import DeadLetters
 from service.web.destinations import Destinations
-from service.web.health import Check, Readiness
+from service.web.health import Check
 from service.web.jobs import Jobs
 from service.web.limits import Limits
-from service.web.listeners import LIMITS, TRUSTED
+from service.web.listeners import LIMITS
 from service.web.now import Now
 from service.web.replays import Replays
 from service.web.sources import Sources
 from service.web.spools import Spools
 from service.web.subjects import Subjects
 from service.web.syncs import Syncs
-
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+from service.web.vitals import Handler, admitted, vitals_app
 
 
 def internal_app(
@@ -41,17 +40,11 @@ def internal_app(
     bounds: Limits | None = None,
     console: Console | None = None,
 ) -> web.Application:
-    """The application of the internal listener; without a pool it serves no API, as in a relay."""
-    app = web.Application(middlewares=[gate.name_route])
-    app[LIMITS] = bounds or Limits()
-    app[TRUSTED] = ()
-    bouncer = Bouncer(auth)
-    app.router.add_route("GET", "/health/live", health.live)
-    app.router.add_route("GET", "/health/ready", Readiness(checks).ready)
-    app.router.add_route("GET", "/metrics", _for(Role.VIEWER, bouncer, health.metrics))
+    """The application of the internal listener; without a pool it serves no API."""
+    app, bouncer = vitals_app(auth, checks, bounds=bounds), Bouncer(auth)
     if pool is not None:
         for path, role, handler in _api(_reading(pool, configured or Configured())):
-            app.router.add_route("GET", f"/api/v1{path}", _for(role, bouncer, handler))
+            app.router.add_route("GET", f"/api/v1{path}", admitted(role, bouncer, handler))
         for method, path, role, handler in (
             *_subjects(pool, configured or Configured()),
             *_dead_letters(DeadLetters(pool, (configured or Configured()).two_people)),
@@ -63,7 +56,7 @@ def internal_app(
             app.router.add_route(
                 method,
                 f"/api/v1{path}",
-                _for(role, bouncer, handler),
+                admitted(role, bouncer, handler),
                 expect_handler=bodies.uninvited,
             )
     if console is not None:
@@ -172,13 +165,3 @@ def _destinations(
         ("POST", f"{name}/resume", Role.OPERATOR, destinations.resume),
         ("POST", f"{name}/reconcile", Role.OPERATOR, destinations.reconcile),
     )
-
-
-def _for(least: Role, bouncer: Bouncer, handler: Handler) -> Handler:
-    """The handler for callers of at least this role."""
-
-    async def admitted(request: web.Request) -> web.Response:
-        request[gate.CALLER] = bouncer.admit(request.headers.getall("Authorization", []), least)
-        return await handler(request)
-
-    return admitted

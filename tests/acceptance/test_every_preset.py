@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from service import app
+from service.app.known import KNOWN
 from service.domain.events import Fate
 from service.intake.provider import Forged, RawRequest, Reply, Wanted
 from service.intake.providers.registry import PRESETS
@@ -303,7 +303,7 @@ async def company(stage: Stage) -> AsyncIterator[tuple[keyserver.Server, list[To
         text = CONFIG.format(folder=stage.folder, prefix=stage.prefix, crm=stage.crm)
         text += "".join(presets.table(each, server.url) for each in PRESETS)
         stage.config.write_text(text)
-        sources = load(stage.config, stage.env, known=app.KNOWN).sources
+        sources = load(stage.config, stage.env, known=KNOWN).sources
         these = list(presets.told(sources, now=datetime.now(UTC)))
         named = links(these)
         stage.config.write_text(text + link_tables(named))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from service.app import Role
+from service.app.process import Role
 from service.cli.token import link
 from service.sandbox import senders
 from service.sandbox.senders import Occasion

@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from service import app
-from service.app import Options
+from service.app.known import KNOWN
+from service.app.process import Options
+from service.app.run import run
 from service.domain.errors import ConfigurationError, Conflict
 from service.settings import Address, Settings
 from service.settings.load import load
@@ -68,14 +69,12 @@ class Installation:
         self.file.write_text("\n".join([self.base, *tables]))
 
     def load(self) -> Settings:
-        return load(self.file, {}, known=app.KNOWN)
+        return load(self.file, {}, known=KNOWN)
 
     @asynccontextmanager
     async def running(self, **options: Any) -> AsyncIterator[dict[str, Any]]:
         chosen = Options("all", ready_file=self.ready, **options)
-        process = asyncio.create_task(
-            app.run(self.load, chosen, stop=self.stop, reload=self.reload)
-        )
+        process = asyncio.create_task(run(self.load, chosen, stop=self.stop, reload=self.reload))
         try:
             async with asyncio.timeout(20):
                 while not self.ready.exists() and not process.done():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service import app
+from service.app.process import clock
 from service.domain.errors import Declined, NotFound
 from service.domain.events import Event, Subject
 from service.domain.lifecycles import LIFECYCLES
@@ -129,7 +129,7 @@ def opened(db: Pool) -> Open:
         async with running(dialect) as url, open_session(8) as session:
             usual = {"timeout": "2s", "retry": RETRY, "statuses": stages(dialect)}
             rule = configured({**dialect.destination(url), **usual, **table})
-            tools = Tools(session, app.clock, Purse())
+            tools = Tools(session, clock, Purse())
             crm = registry.crms_by_name()[rule.crm].build(rule, tools)
             async with Station(db, crm, rule, routes=ROUTES).running() as at_work:
                 yield Shop(db, dialect, at_work, Adapter(rule, crm, Free()))
@@ -320,7 +320,7 @@ async def test_who_is_told_every_change_cannot_be_read(opened: Open, db: Pool) -
         shop.dialect.seed("1001", status="open")
         await shop.tell("1001")
         await shop.settled()
-        told = registry.crms_by_name()["callback"].build(rule, Tools(session, app.clock, Purse()))
+        told = registry.crms_by_name()["callback"].build(rule, Tools(session, clock, Purse()))
         shop.adapter = Adapter(rule, told, Free())
         page = await shop.look()
         assert [("told", None)] == readings(page)

@@ -21,8 +21,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
 from structlog.testing import capture_logs
 
-from service import app, spans, tracing
-from service.app import Options
+from service import spans, tracing
+from service.app.known import KNOWN
+from service.app.process import Options
+from service.app.run import run
 from service.settings import Settings
 from service.settings.load import load
 from service.store import migrate, pool
@@ -90,10 +92,10 @@ async def running(folder: Path, store: str, crm: str) -> AsyncIterator[str]:
     file.write_text(CONFIG.format(store=store, crm=crm))
 
     def settings() -> Settings:
-        return load(file, {}, known=app.KNOWN)
+        return load(file, {}, known=KNOWN)
 
     process = asyncio.create_task(
-        app.run(settings, Options("all", ready_file=ready), stop=stop, reload=asyncio.Event())
+        run(settings, Options("all", ready_file=ready), stop=stop, reload=asyncio.Event())
     )
     try:
         async with asyncio.timeout(20):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.app import KNOWN
+from service.app.known import KNOWN
 from service.intake.providers.registry import preset
 from service.settings import ConfigurationProblems, Settings, load
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from service.app import KNOWN
+from service.app.known import KNOWN
 from service.domain.events import Fate, Statement
 from service.domain.lifecycles import LIFECYCLES
 from service.intake.provider import Genuine, RawRequest

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.app import KNOWN
+from service.app.known import KNOWN
 from service.domain.events import Alias, Fate, Money, Revocation, Statement
 from service.settings import ConfigurationProblems, load
 from tests.unit.providers.test_generic import PICKED, parse

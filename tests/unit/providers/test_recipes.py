@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.app import KNOWN
+from service.app.known import KNOWN
 from service.domain.events import Fate, Statement, Subject
 from service.domain.lifecycles import LIFECYCLES
 from service.intake.provider import Genuine, RawRequest
