@@ -315,6 +315,7 @@ def _shown(shown: Sequence[Shown]) -> Mapping[str, Sequence[Shown]] | None:
 
 
 def _owed(row: asyncpg.Record, destination: str) -> Owed:
+    told_ids = row["told_event_ids"]
     return Owed(
         lease=Lease(row["subject_id"], destination, row["fence"]),
         subject=Subject(row["lifecycle"], row["scope"], row["ref"]),
@@ -328,7 +329,7 @@ def _owed(row: asyncpg.Record, destination: str) -> Owed:
         attempts=row["attempts"],
         failing_for=row["failing_for"],
         told_previous=row["told_previous"],
-        told_event_ids=row["told_event_ids"],
+        told_event_ids=row["event_ids"] if told_ids is None else told_ids,
         synced_version=row["synced_version"],
         verify=row["verify"],
         remote_id=row["remote_id"],

@@ -36,8 +36,8 @@ SELECT y.subject_id, y.fence, y.synced_status, y.synced_version, y.attempts, y.v
        s.lifecycle, s.scope, s.ref, s.status, s.version, s.state,
        COALESCE(news.at, s.updated_at) AS at, news.occurred_at, news.event_ids,
        told.previous AS told_previous,
-       CASE WHEN told.after = y.synced_version THEN news.event_ids
-            ELSE array(SELECT DISTINCT unnest(l.event_ids) FROM transitions l
+       CASE WHEN told.after <> y.synced_version
+            THEN array(SELECT DISTINCT unnest(l.event_ids) FROM transitions l
                        WHERE l.subject_id = s.id AND l.version > told.after
                          AND l.version <= s.version
                        ORDER BY 1 DESC LIMIT 100) END AS told_event_ids
