@@ -61,4 +61,4 @@ class Deliveries:
 async def open_deliveries(process: Process) -> Deliveries:
     """Everything that pumps share, closed after the last of them has stopped."""
     adapters = await open_adapters(process, quotas=3)
-    return Deliveries(adapters, syncs=await process.open_pool("sync", 4))
+    return Deliveries(adapters, syncs=await process.open_pool("sync", 4, steady=True))
