@@ -4,16 +4,19 @@ A worker carries changes with them; a gateway and the command line only read rec
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
 
-from service.app.process import Commit, Process, clock
+from service.app.process import Commit, Process
+from service.app.process import clock as wall
 from service.broker.exporter import Exporters, exporting
 from service.broker.topology import Topology
+from service.domain.errors import StoreUnavailable
 from service.settings import Destination, Settings
 from service.store import pool
+from service.store.clock import Clock
 from service.store.pool import Pool
 from service.vault import Vault
 from service.worker.budgets import Budget
@@ -40,6 +43,8 @@ class Adapters:
 
     session: aiohttp.ClientSession = field(repr=False)
     exporters: Exporters
+    clock: Clock
+    """The time by PostgreSQL: signatures, tokens and quotas go by it."""
     quotas: Pool
     secrets: Pool
     """Of its own: a connection of it is held while a token server is asked."""
@@ -90,18 +95,18 @@ class Adapters:
         self, rule: Destination, kind: Kind, settings: Settings, vault: Vault | None
     ) -> Built:
         if rule.name not in self.budgets:
-            self.budgets[rule.name] = Budget(rule.name, pool=self.quotas, clock=clock)
+            self.budgets[rule.name] = Budget(rule.name, pool=self.quotas, clock=self.clock)
         tokens = tokens_for(
             rule,
             kind,
             pool=self.secrets,
             session=self.session,
             vault=vault,
-            clock=clock,
+            clock=self.clock,
         )
         tools = Tools(
             self.session,
-            clock,
+            self.clock,
             self.budgets[rule.name],
             tokens=tokens,
             publish=self._publish(rule, settings),
@@ -120,10 +125,16 @@ class Adapters:
 
 async def open_adapters(process: Process, *, quotas: int, secrets: int = 1) -> Adapters:
     """Adapters of a process, closed after everything that is opened later has stopped."""
+    quota_pool = await process.open_pool("quotas", quotas)
+    clock = Clock(quota_pool, wall=wall)
+    with suppress(StoreUnavailable):
+        await clock.ask()
+    process.supervisor().start("clock", clock.keep)
     opened = Adapters(
         await process.stack.enter_async_context(client.open_session(limit=0)),
         await process.stack.enter_async_context(exporting()),
-        quotas=await process.open_pool("quotas", quotas),
+        clock,
+        quotas=quota_pool,
         secrets=await process.open_pool("secrets", secrets),
         ours=process.topology.exchanges,
     )
@@ -135,10 +146,14 @@ async def open_adapters(process: Process, *, quotas: int, secrets: int = 1) -> A
 async def adapted(settings: Settings, dsn: str) -> AsyncIterator[Adapters]:
     """Adapters for one look from outside, as by the command line."""
     async with AsyncExitStack() as stack:
+        quotas = await stack.enter_async_context(pool.opened(dsn, size=1, name="quotas"))
+        clock = Clock(quotas, wall=wall)
+        await clock.ask()
         opened = Adapters(
             await stack.enter_async_context(client.open_session(limit=0)),
             await stack.enter_async_context(exporting()),
-            quotas=await stack.enter_async_context(pool.opened(dsn, size=1, name="quotas")),
+            clock,
+            quotas=quotas,
             secrets=await stack.enter_async_context(pool.opened(dsn, size=1, name="secrets")),
             ours=Topology(settings.broker.prefix).exchanges,
         )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from service import outbound
 from service.app.deliveries import open_deliveries
-from service.app.process import LONG, Commit, Process, clock
+from service.app.process import LONG, Commit, Process
 from service.app.rules import rules
 from service.app.sources import senders
 from service.broker.consumer import Consumer
@@ -29,7 +29,7 @@ async def work(process: Process) -> None:
         delivering.syncs,
         await process.stack.enter_async_context(calls),
         lambda: asked,
-        clock=clock,
+        clock=delivering.adapters.clock,
         process=process.id,
         sealing=process.sealing,
     )
