@@ -159,7 +159,7 @@ class Link:
         except Leaderless as exc:
             self._doubted = True
             self._move(State.SUSPECT, str(exc))
-            await self._mender.replace(exc)
+            await self._mender.give_up(exc)
             raise
         except BrokerUnavailable:
             self._doubted |= thorough

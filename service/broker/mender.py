@@ -92,7 +92,7 @@ class Mender:
         except Refused:
             self._tell_refusal()
 
-    async def replace(self, found: Leaderless) -> None:
+    async def give_up(self, found: Leaderless) -> None:
         """Delete a queue that has been without a leader for long: the next look declares it.
 
         Raises BrokerUnavailable when the broker does not answer.

@@ -39,7 +39,7 @@ class Clock:
         self._elapsed = elapsed
         self._known: tuple[datetime, datetime, float] | None = None
         """PostgreSQL's time, the machine's time and the seconds of its own count, at one moment."""
-        self.in_doubt = False
+        self.in_doubt = True
         self._told = False
 
     def __call__(self) -> datetime:
@@ -66,16 +66,16 @@ class Clock:
         self._tell(theirs - ours)
 
     async def keep(self, stop: asyncio.Event) -> None:
-        """Ask again and again, and soon when in doubt."""
-        due = 0.0
+        """Ask again and again, and soon when in doubt; while PostgreSQL is away others tell."""
+        asked = self._elapsed()
         while not stop.is_set():
             supervisor.beat()
-            if self.in_doubt or self._elapsed() >= due:
+            if self.in_doubt or self._elapsed() >= asked + EVERY:
                 try:
                     await self.ask()
-                    due = self._elapsed() + EVERY
+                    asked = self._elapsed()
                 except StoreUnavailable as error:
-                    log.info("clock_not_asked", reason=str(error))
+                    log.debug("clock_not_asked", reason=str(error))
             await pause(stop, LOOK)
 
     def _tell(self, off: timedelta) -> None:

@@ -271,12 +271,7 @@ async def run(words: argparse.Namespace) -> None:
                 apart = gateway(dsn, Path(folder) / "apart", role="console")
                 looked_at = await stack.enter_async_context(apart)
             pairs = await console_intake.compared(
-                gate,
-                looked_at,
-                pairs=words.pairs,
-                seconds=words.seconds,
-                rate=words.rate,
-                crowded=words.crowded,
+                gate, looked_at, pairs=words.pairs, seconds=words.seconds, rate=words.rate
             )
             show_pairs(pairs)
         if words.report:
@@ -300,8 +295,6 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=15.0, help="of each turn")
     parser.add_argument("--together", action="store_true", help="people look at the gateway itself")
-    crowded = "people share the cores of the intake, too; usually they have half of all cores"
-    parser.add_argument("--crowded", action="store_true", help=crowded)
     parser.add_argument("--rate", type=float, help="webhooks a second; usually half of the most")
     parser.add_argument("--report", type=Path, help=f"write JSON, as {REPORT.name} in docs/bench")
     uvloop.run(run(parser.parse_args()))

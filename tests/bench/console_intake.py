@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import gc
 import json
-import os
 import statistics
 import sys
 import time
@@ -151,39 +150,12 @@ async def people(gate: Gateway) -> AsyncIterator[Process]:
         await process.wait()
 
 
-def set_apart(theirs: Iterable[int]) -> None:
-    """Give people and what they look at half of the cores, and all else the other half.
-
-    As they would be elsewhere: what is left between them is the database, which they share.
-    """
-    cores = range(os.cpu_count() or 1)
-    half = len(cores) // 2
-    family = psutil.Process().children(recursive=True)
-    moved = {each for pid in theirs for each in _tree(psutil.Process(pid))}
-    for each in (psutil.Process(), *family):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            each.cpu_affinity(list(cores[half:] if each in moved else cores[:half]))
-
-
-def _tree(root: psutil.Process) -> list[psutil.Process]:
-    return [root, *root.children(recursive=True)]
-
-
 async def compared(
-    gate: Gateway,
-    looked_at: Gateway,
-    *,
-    pairs: int,
-    seconds: float,
-    rate: float | None = None,
-    crowded: bool = False,
+    gate: Gateway, looked_at: Gateway, *, pairs: int, seconds: float, rate: float | None = None
 ) -> Sequence[Pair]:
     """People look at the gateway that accepts, or at a console on the same database."""
     sender = Sender(gate.public or "")
     async with people(looked_at) as walking:
-        if looked_at is not gate and not crowded and (os.cpu_count() or 1) > 1:
-            set_apart([looked_at.pid, walking.pid])
-            print("people and their console have half of the cores, all else the other half")
         await sender.flat_out()  # the first ones warm up
         most = statistics.median([await sender.flat_out() for _ in range(3)])
         sent = rate or most / 2
