@@ -7,7 +7,9 @@ import time
 from contextlib import suppress
 
 import aio_pika
-from aio_pika.exceptions import AMQPError
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import AMQPError, DeliveryError
 
 from service.broker.topology import Topology
 from tests.torture.faults.base import Fault
@@ -314,14 +316,22 @@ class Garbage(_Broker):
 
     async def inject(self, plant: Plant) -> str:
         times = self.chance.randint(1, 4)
-        async with asyncio.timeout(20), await aio_pika.connect(plant.broker.url) as connection:
+        within, queue = asyncio.timeout(BY_ITSELF), Topology(plant.prefix).work
+        async with within, await aio_pika.connect(plant.broker.url) as connection:
             channel = await connection.channel()
             for _ in range(times):
                 body = self.chance.choice(GARBAGE)
-                message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-                queue = Topology(plant.prefix).work
-                await channel.default_exchange.publish(message, routing_key=queue)
+                message = Message(body, delivery_mode=DeliveryMode.PERSISTENT)
+                await self._put(channel, message, queue)
         return f"{times} messages"
+
+    async def _put(self, channel: AbstractChannel, message: Message, queue: str) -> None:
+        """Again while it is refused: another fault may have left a queue that is mended first."""
+        while True:
+            with suppress(DeliveryError):
+                await channel.default_exchange.publish(message, routing_key=queue)
+                return
+            await asyncio.sleep(0.5)
 
     async def heal(self, plant: Plant) -> None:
         return
