@@ -53,7 +53,7 @@ async def opened(
         tasks = Supervisor(restarted=_failed)
         if counting:
             tasks.start("figures", present.look.run)
-            tasks.start("ledger", present.ledger.run)
+            tasks.start("ledger", present.account.run)
             tasks.start("live", live.keeper(db, present, signals))
         app = internal_app(internals.AUTH, {}, pool=db, configured=known, console=console)
         try:

@@ -25,7 +25,7 @@ from service.web.health import Check
 
 CONSOLE_CONNECTIONS = 3
 FIGURE_CONNECTIONS = 2
-"""One for the ledger, which may take long, and one for all else."""
+"""One for the ledger, and one for all else."""
 
 
 async def show(
@@ -84,7 +84,7 @@ async def _console(process: Process, configured: Configured) -> Console:
     counting = await process.open_pool("figures", FIGURE_CONNECTIONS, calm=True)
     present, signals = Present.of(counting, configured), Signals()
     group = process.supervisor()
-    for kept in (present.look, present.ledger, present.received, present.owed):
+    for kept in (present.look, present.account):
         group.start(kept.name, kept.run, silent=READING)
     group.start("live", live.keeper(pool, present, signals))
     return Console(pool, auth, clock, configured, identity, address, present, signals)

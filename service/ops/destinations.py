@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from service.domain import budget
 from service.domain.errors import NotFound
-from service.ops import in_force
+from service.ops import in_force, ledger
 from service.ops.ledger import SYNC_BUCKETS
 from service.ops.lookups import Body
 from service.settings import Destination
@@ -38,7 +38,7 @@ USUAL: Row = {"breaker": "closed", **dict.fromkeys(UNUSUAL)}
 
 async def listed(pool: Pool, configured: Mapping[str, Destination]) -> Body:
     """Answer what GET /destinations answers; one that is owed but configured no more is shown."""
-    return await told(pool, configured, await destinations.owed(pool))
+    return await told(pool, configured, await ledger.owed(pool))
 
 
 async def told(

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from service.domain.errors import StoreUnavailable
-from service.ops import ledger, now
+from service.ops import now
 from service.ops.kept import Kept
-from service.ops.lookups import Body
 from service.ops.now import Look
+from service.ops.rolling import Account, Rolling
 from service.ops.sources import Configured
 from service.ops.traffic import Traffic
-from service.store import destinations, refusals
 from service.store.pool import Pool
 from service.store.refusals import Row
 
@@ -25,11 +24,7 @@ async def _nothing() -> Look:
     raise StoreUnavailable("Nobody counts here.")
 
 
-async def _no_ledger() -> Body:
-    raise StoreUnavailable("Nobody counts here.")
-
-
-async def _no_counts() -> Counts:
+async def _no_account() -> Account:
     raise StoreUnavailable("Nobody counts here.")
 
 
@@ -38,8 +33,8 @@ def _gist(look: Look) -> object:
     return replace(look, at=NEVER)
 
 
-def _sums(ledger: Body) -> object:
-    return {**ledger, "at": None}
+def _sums(account: Account) -> object:
+    return replace(account, ledger={**account.ledger, "at": None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +42,7 @@ class Present:
     """Each has a task of its own: the ledger may take long."""
 
     look: Kept[Look] = field(default_factory=lambda: Kept("figures", _nothing))
-    ledger: Kept[Body] = field(default_factory=lambda: Kept("ledger", _no_ledger))
-    received: Kept[Counts] = field(default_factory=lambda: Kept("received", _no_counts))
-    """What came of the requests of each source."""
-    owed: Kept[Counts] = field(default_factory=lambda: Kept("owed", _no_counts))
-    """What each destination is owed."""
+    account: Kept[Account] = field(default_factory=lambda: Kept("ledger", _no_account))
 
     @classmethod
     def of(cls, pool: Pool, configured: Configured) -> "Present":
@@ -60,12 +51,17 @@ class Present:
         def look() -> Awaitable[Look]:
             return now.read(pool, configured, traffic)
 
-        def count() -> Awaitable[Body]:
-            return ledger.read(pool)
-
         return cls(
             Kept("figures", look, _gist),
-            Kept("ledger", count, _sums),
-            Kept("received", lambda: refusals.counts(pool)),
-            Kept("owed", lambda: destinations.owed(pool)),
+            Kept("ledger", Rolling(pool).read, _sums),
         )
+
+    def received(self) -> Counts | None:
+        """What came of the requests of each source, once that was counted."""
+        account = self.account.look()
+        return account.received if account else None
+
+    def owed(self) -> Counts | None:
+        """What each destination is owed, once that was counted."""
+        account = self.account.look()
+        return account.owed if account else None

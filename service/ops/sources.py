@@ -12,7 +12,7 @@ from service.intake.provider import RawRequest
 from service.intake.providers import registry
 from service.intake.receive import PRIVATE_HEADERS
 from service.intake.refusals import UNKNOWN
-from service.ops import in_force, silence
+from service.ops import in_force, ledger, silence
 from service.ops.lookups import Body
 from service.ops.proposing import Offered, propose
 from service.ops.refresh import Adapters
@@ -49,7 +49,7 @@ COUNTS = ("accepted", "duplicate", "refused", "unavailable")
 
 async def sources(pool: Pool, configured: Mapping[str, Source], *, public_url: str | None) -> Body:
     """Answer what GET /sources answers; names that no source has are one item, `unknown`."""
-    counts = await refusals.counts(pool)
+    counts = await ledger.received(pool)
     return await told(pool, configured, counts, public_url=public_url)
 
 

@@ -6,11 +6,10 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from service.store import sql
-from service.store.pool import Connection, Pool, session, transaction
+from service.store.pool import Connection, Pool, session
 
 SQL = sql.load("destinations")
 
-STATEMENT_TIMEOUT = "5s"
 AT_ONCE = 5000
 
 Row = Mapping[str, Any]
@@ -84,13 +83,6 @@ async def states(pool: Pool) -> dict[str, Row]:
     """By destination: how it stands, where anything was ever unusual."""
     async with session(pool) as connection:
         return {row["name"]: dict(row) for row in await connection.fetch(SQL["states"])}
-
-
-async def owed(pool: Pool) -> dict[str, Row]:
-    """By destination: what is owed to it, how it stands, and since when the oldest waits."""
-    async with transaction(pool, isolation="repeatable_read", readonly=True) as tx:
-        await tx.fetchval(SQL["bound"], STATEMENT_TIMEOUT)
-        return {row["destination"]: dict(row) for row in await tx.fetch(SQL["owed"])}
 
 
 async def _changed(pool: Pool, block: str, name: str, *said: object) -> bool:

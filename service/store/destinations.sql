@@ -66,25 +66,8 @@ WHERE destination = $1 AND subject_id = ANY(ARRAY(
     FOR UPDATE SKIP LOCKED
 ))
 
--- bound --
-SELECT set_config('statement_timeout', $1, true)
-
 -- states --
 SELECT name, paused_at, paused_by, pause_cause, pause_reason, breaker, opened_at, next_probe_at,
        last_error
 FROM destinations
 ORDER BY name
-
--- owed --
-SELECT destination,
-       count(*) AS owed,
-       count(*) FILTER (WHERE state = 'synced') AS synced,
-       count(*) FILTER (WHERE state = 'pending') AS pending,
-       count(*) FILTER (WHERE state = 'no_record') AS no_record,
-       count(*) FILTER (WHERE state = 'held') AS held,
-       count(*) FILTER (WHERE state = 'dead') AS dead,
-       min(COALESCE(failing_since, updated_at)) FILTER (WHERE state IN ('pending', 'no_record'))
-           AS oldest_at
-FROM syncs
-GROUP BY destination
-ORDER BY destination

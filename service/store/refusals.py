@@ -14,7 +14,6 @@ SQL = sql.load("refusals")
 
 KEPT = 50
 """Refusals of one source that are remembered."""
-COUNT_TIMEOUT = 30.0
 
 Row = Mapping[str, Any]
 
@@ -61,15 +60,6 @@ async def of_source(pool: Pool, source: str) -> list[Row]:
     """What is remembered of a source, the newest first."""
     async with session(pool) as connection:
         return [dict(row) for row in await connection.fetch(SQL["of_source"], source, KEPT)]
-
-
-async def counts(pool: Pool) -> dict[str, Row]:
-    """By source: how many requests came how far, and when the last ones did."""
-    async with transaction(pool, isolation="repeatable_read", readonly=True) as tx:
-        bound = f"{int(COUNT_TIMEOUT)}s"
-        await tx.fetchval("SELECT set_config('statement_timeout', $1, true)", bound)
-        rows = await tx.fetch(SQL["counts"], timeout=COUNT_TIMEOUT + 1)
-        return {row["source"]: dict(row) for row in rows}
 
 
 def _array(names: Sequence[str]) -> str:

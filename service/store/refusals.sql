@@ -24,25 +24,3 @@ FROM refusals
 WHERE source = $1
 ORDER BY id DESC
 LIMIT $2
-
--- counts --
-SELECT COALESCE(r.source, t.source) AS source, r.last_at,
-       COALESCE(r.accepted, 0) AS accepted,
-       COALESCE(t.duplicate, 0) AS duplicate,
-       COALESCE(t.refused, 0) AS refused,
-       COALESCE(t.unavailable, 0) AS unavailable,
-       f.at AS refused_at
-FROM (SELECT source, sum(accepted)::bigint AS accepted, max(last_at) AS last_at
-      FROM (SELECT source, count(*) AS accepted, max(received_at) AS last_at
-            FROM requests GROUP BY source
-            UNION ALL
-            SELECT source, requests, NULL FROM ledger_totals WHERE requests > 0) AS counted
-      GROUP BY source) r
-FULL JOIN (SELECT source,
-                  sum(duplicates)::bigint AS duplicate,
-                  sum(refused)::bigint AS refused,
-                  sum(unavailable)::bigint AS unavailable
-           FROM request_tallies GROUP BY source) t ON t.source = r.source
-LEFT JOIN LATERAL (SELECT x.at FROM refusals x
-                   WHERE x.source = COALESCE(r.source, t.source)
-                   ORDER BY x.id DESC LIMIT 1) f ON true

@@ -42,7 +42,7 @@ class DestinationPage:
         body = await destinations.destination(pool, configured.destinations(), name)
         context = {
             "destination": body,
-            "counts": (self.console.present.owed.look() or {}).get(name),
+            "counts": (self.console.present.owed() or {}).get(name),
             "now": self.console.clock(),
             "duration": duration,
             "done": said.get("done") if said.get("done") in DONE else "",

@@ -23,8 +23,8 @@ class Destinations:
         return showing.show(request, template, await self._context())
 
     async def _context(self) -> Mapping[str, Any]:
-        configured, kept = self.console.configured, self.console.present.owed
-        counts = kept.look()
+        configured, kept = self.console.configured, self.console.present.account
+        counts = self.console.present.owed()
         body = await destinations.told(self.console.pool, configured.destinations(), counts or {})
         return {
             "items": body["items"],

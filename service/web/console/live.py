@@ -121,7 +121,7 @@ def keeper(pool: Pool, present: Present, signals: Signals) -> Run:
             except StoreUnavailable as error:
                 log.info("marks_not_read", reason=str(error))
                 seen = {}
-            seen["present"] = f"{present.look.number} {present.ledger.number}"
+            seen["present"] = f"{present.look.number} {present.account.number}"
             signals.tell(watch.look(seen, asyncio.get_running_loop().time()))
             await pause(stop, EVERY)
 

@@ -43,14 +43,14 @@ class Now:
 
     def _figures(self) -> Mapping[str, Any]:
         present = self.console.present
-        look, ledger = present.look.look(), present.ledger.look()
+        look, account = present.look.look(), present.account.look()
         return {
             "look": look,
-            "ledger": ledger,
-            "problem": present.look.problem or present.ledger.problem,
+            "account": account,
+            "problem": present.look.problem or present.account.problem,
             "counting": self._counting,
             "drawn": drawn(look) if look else None,
-            "books": books(ledger) if ledger else None,
+            "books": books(account.ledger) if account else None,
             "causes": CAUSES,
             "duration": duration,
             "speed": speed,
@@ -58,7 +58,8 @@ class Now:
 
     def _attention(self) -> Mapping[str, Any]:
         present = self.console.present
-        look, ledger = present.look.look(), present.ledger.look()
+        look, account = present.look.look(), present.account.look()
+        ledger = account.ledger if account else None
         lines = [line(one) for one in attention.concerns(look, ledger)] if look else []
         known = (languages.present(), look is None, present.look.problem, repr(lines))
         return {
@@ -73,7 +74,7 @@ class Now:
     @property
     def _counting(self) -> bool:
         """Whether something newer is about to be known."""
-        kept = (self.console.present.look, self.console.present.ledger)
+        kept = (self.console.present.look, self.console.present.account)
         return any(each.stale for each in kept)
 
 

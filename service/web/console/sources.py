@@ -25,8 +25,8 @@ class Sources:
 
     async def _context(self) -> Mapping[str, Any]:
         configured, pool = self.console.configured, self.console.pool
-        kept, senders = self.console.present.received, configured.senders()
-        counts = kept.look()
+        kept, senders = self.console.present.account, configured.senders()
+        counts = self.console.present.received()
         known = {name: sender.source for name, sender in senders.items()}
         body = await sources.told(pool, known, counts or {}, public_url=configured.public_url)
         strangers = await sources.refused(pool, senders, UNKNOWN)
