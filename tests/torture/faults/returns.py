@@ -39,23 +39,24 @@ class ComeBackInVain(ComeBack):
     name = "messages come back too often and have nowhere to go"
 
     async def inject(self, plant: Plant) -> str:
-        self._task = asyncio.create_task(_unbound(plant))
+        self._over = asyncio.Event()
+        self._task = asyncio.create_task(_unbound(plant, self._over))
         return await super().inject(plant)
 
     async def heal(self, plant: Plant) -> None:
-        self._task.cancel()
+        self._over.set()  # a cancellation may get lost in a call that ends at the same moment
         await asyncio.gather(self._task, return_exceptions=True)
         await super().heal(plant)
         await declared(plant)
 
 
-async def _unbound(plant: Plant) -> None:
+async def _unbound(plant: Plant, over: asyncio.Event) -> None:
     topology = Topology(plant.prefix)
-    while True:
+    while not over.is_set():
         with suppress(AMQPError, OSError, TimeoutError):
             async with await aio_pika.connect(plant.broker.url, timeout=10) as connection:
                 queue = await (await connection.channel()).get_queue(topology.dead, ensure=False)
-                while True:
+                while not over.is_set():
                     await queue.unbind(topology.dead_exchange, topology.dead, timeout=10)
                     await asyncio.sleep(0.05)
         await asyncio.sleep(0.2)
