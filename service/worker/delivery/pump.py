@@ -38,8 +38,6 @@ log = structlog.get_logger()
 
 STORE_PAUSE = 0.5
 SHUT_PAUSE = 0.5
-LAUNCHES = 4
-"""So many batches are prepared side by side: each waits for the database several times."""
 ROWS = 256
 """Loaded in one transaction for several calls, where calls cost nothing."""
 FILLINGS = 3
@@ -61,10 +59,7 @@ class Pump:
         self._recorder = Recorder(self.station)
         self.record = self._recorder.run
         self._calls: set[asyncio.Task[None]] = set()
-        self._launches: set[asyncio.Task[None]] = set()
         self._foresight = Foresight()
-        self._promised_calls = 0
-        """Those that launches under way may start."""
 
     @property
     def silent(self) -> float:
@@ -94,16 +89,14 @@ class Pump:
             while not stop.is_set():
                 supervisor.beat()
                 station.work.clear()
-                if station.waiting and self._free > 0 and len(self._launches) < LAUNCHES:
+                if station.waiting and self._free > 0:
                     await self._step(stop)
                 else:
-                    if not self._calls and not self._launches:
+                    if not self._calls:
                         supervisor.idle()
                     await station.work.wait()
         finally:
             watch.cancel()
-        while self._launches:
-            await asyncio.wait(self._launches)
         await station.give_back(station.waiting.clear())
         while self._calls:
             await asyncio.wait(self._calls)
@@ -122,7 +115,7 @@ class Pump:
             return
         most = await station.gate.admits(self._room())
         if most > 0:
-            self._start(most)
+            await self._launched(most)
         else:
             await station.give_back(station.waiting.clear())
             await pause(stop, SHUT_PAUSE)
@@ -137,31 +130,28 @@ class Pump:
     @property
     def _free(self) -> int:
         """How many calls may be started besides those that are under way."""
-        return self.station.rule.concurrency - len(self._calls) - self._promised_calls
-
-    def _start(self, most: int) -> None:
-        """Launch what is most urgent now, beside what is being launched."""
-        calls = -(-most // self.station.batch)
-        first = self._taken(most)
-        launch = asyncio.create_task(self._launch(most, first))
-        self._launches.add(launch)
-        self._promised_calls += calls
-
-        def done(launched: asyncio.Task[None]) -> None:
-            self._promised_calls -= calls
-            self._launches.discard(launched)
-            self._ended(launched)
-
-        launch.add_done_callback(done)
+        return self.station.rule.concurrency - len(self._calls)
 
     def _taken(self, most: int) -> dict[int, Ticket]:
         oldest = time.monotonic() - sync.lease_time(self.station.rule).total_seconds()
         return self.station.waiting.take(most, since=oldest)
 
-    async def _launch(self, most: int, first: Mapping[int, Ticket]) -> None:
-        """Load tickets, store what can be written at once, and start the calls."""
+    async def _launched(self, most: int) -> None:
+        """What fails here by a mistake of ours comes again when its leases are over."""
+        try:
+            await self._launch(most)
+        except Exception:
+            log.exception("sync_launch_failed", destination=self.station.rule.name)
+            await asyncio.sleep(STORE_PAUSE)
+
+    async def _launch(self, most: int) -> None:
+        """Load the most urgent tickets, store what can be written at once, and start the calls.
+
+        One launch at a time: calls that end meanwhile make room for a fuller one, and PostgreSQL is
+        asked far less often than by launches side by side.
+        """
         station = self.station
-        taken = list(first.values())
+        taken: list[Ticket] = []
         since = time.monotonic()
         try:
             async with session(station.pool) as tx:
@@ -186,17 +176,19 @@ class Pump:
             self._go(batch, since)
 
     async def _begun(self, tx: Connection, most: int, taken: list[Ticket]) -> list[Errand]:
-        """Errands of which up to `most` need a call; more tickets are taken for them if need be."""
+        """Errands of which up to `most` need a call; more tickets are taken for them if need be.
+
+        Each ticket is among the `taken` as soon as it is, whatever happens then.
+        """
         begun: list[Errand] = []
         going = 0
-        tickets = {ticket.lease.subject_id: ticket for ticket in taken}
         for _ in range(FILLINGS):
-            loaded = await self._loaded(tx, tickets) if tickets else []
-            going += sum(errand.step is not Step.NOTHING for errand in loaded)
-            begun += loaded
             if going >= most or not (tickets := self._taken(most - going)):
                 break
             taken += tickets.values()
+            loaded = await self._loaded(tx, tickets)
+            going += sum(errand.step is not Step.NOTHING for errand in loaded)
+            begun += loaded
         return begun
 
     async def _loaded(self, tx: Connection, tickets: Mapping[int, Ticket]) -> list[Errand]:
