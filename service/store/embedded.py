@@ -16,6 +16,7 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_message, stop_after_delay, wait_fixed
 
 from service.domain.errors import ConfigurationError, OrderhookError, StoreUnavailable
+from service.store import login
 from service.store.embedded_claim import PATIENCE, claimed, sentences
 from service.store.embedded_cluster import NAME, Cluster, prepared
 from service.store.embedded_programs import spawn
@@ -138,7 +139,7 @@ async def _create_database(cluster: Cluster) -> None:
             f"The password in {cluster.data_dir} does not open the data next to it: "
             "put the right one back, or choose another server.data_dir."
         ) from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except login.AWAY as error:
         raise StoreUnavailable(
             f"The embedded PostgreSQL started and does not answer ({type(error).__name__}): "
             f"see {cluster.log}."

@@ -9,13 +9,15 @@ from service.domain.errors import ConfigurationError, StoreUnavailable
 
 CONNECT_TIMEOUT = 5.0
 REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
-NOT_OPENED = (
+AWAY = (
     OSError,
-    ValueError,
+    TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.PostgresError,
-    asyncpg.InternalClientError,
+    asyncpg.InternalClientError,  # what the server ended while nobody asked, or while it is asked
 )
+"""PostgreSQL did not answer what a connection was asked."""
+NOT_OPENED = (*AWAY, ValueError)
 
 
 async def connect(dsn: str) -> asyncpg.Connection:

@@ -15,6 +15,7 @@ from asyncpg.pool import PoolConnectionProxy
 from service import supervisor
 from service.domain.errors import DataRejected, StoreUnavailable
 from service.store import login
+from service.store.login import AWAY
 
 log = structlog.get_logger()
 
@@ -24,13 +25,6 @@ Connection = PoolConnectionProxy
 ACQUIRE_TIMEOUT = 2.0
 """Seconds to wait for a free connection; asyncpg itself would wait for ever."""
 
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresError,
-    asyncpg.InternalClientError,  # a connection that the server ended while it lay in the pool
-)
 DATA_CLASSES = ("22", "23", "54")
 CALM = {"max_parallel_workers_per_gather": "0"}
 """Of connections on which people look: each takes one core, the others are for what comes in."""

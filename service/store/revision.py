@@ -7,8 +7,6 @@ none of them.
 import asyncio
 from pathlib import Path
 
-import asyncpg
-
 from service.domain.errors import ConfigurationError, StoreUnavailable
 from service.store import login
 
@@ -36,7 +34,7 @@ async def current(dsn: str) -> str | None:
                 return str(await connection.fetchval("SELECT version_num FROM schema_version"))
         finally:
             await connection.close(timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except login.AWAY as error:
         raise StoreUnavailable("PostgreSQL does not tell the revision of its schema.") from error
 
 
