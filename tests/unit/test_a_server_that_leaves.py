@@ -35,8 +35,9 @@ async def _leaving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         kind, length = struct.unpack("!cI", await reader.readexactly(5))
         await reader.readexactly(length - 4)
     writer.write(PREPARED + FAREWELL)
-    await reader.read()
+    await writer.drain()
     writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_server_that_leaves_between_two_messages_is_away() -> None:
