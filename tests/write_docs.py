@@ -85,7 +85,7 @@ def measured() -> str:
     for page in sorted(file for file in PAGES.glob("*.md") if file.name != "README.md"):
         text = page.read_text("utf-8").splitlines()
         told = [line for line in text if line.startswith(tuple(f"- {word}" for word in TOLD))]
-        told += [f"- {line}" for line in text if re.match(r"\d+ of \d+ ", line)]
+        told += [f"- {line}" for line in text if re.match(r"[\d,]+ of [\d,]+ ", line)]
         demanded = [line for line in text if line.startswith("| ") and "| yes |" in line]
         lines.append(f"* [{text[0].removeprefix('# ')}](torture/{page.name})")
         lines += [f"  {line}" for line in told]
@@ -94,8 +94,8 @@ def measured() -> str:
 
 
 def _held(row: str) -> str:
-    """One line of a drill's table: what was demanded, and what was seen."""
-    _, what, _, seen, _ = (cell.strip() for cell in row.split("|"))
+    """One line of a table: what was demanded, and what was seen."""
+    what, *_, seen = (cell.strip() for cell in row.strip("|").split("|"))
     return f"{what}: {seen}"
 
 
