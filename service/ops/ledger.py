@@ -38,7 +38,8 @@ SOMETIMES: Mapping[str, Any] = {"last_at": max, "oldest_at": min}
 
 async def read(pool: Pool) -> dict[str, Any]:
     """Answer what GET /ledger answers."""
-    return statement(await ledger.whole(pool))
+    counted = await ledger.whole(pool)
+    return statement(counted, requests(counted))
 
 
 async def received(pool: Pool) -> Mapping[str, Row]:
@@ -56,7 +57,7 @@ def owed_of(parts: Iterable[Part]) -> Mapping[str, Row]:
     return added(_rows(parts), "destination")
 
 
-def statement(counted: Counted) -> dict[str, Any]:
+def statement(counted: Counted, answered: Mapping[str, Row]) -> dict[str, Any]:
     """The accounts as people and programs read them; balanced only if nothing is out of place."""
     events, syncs = counted.parts[Space.EVENTS], counted.parts[Space.SYNCS]
     gone = map(_gone, counted.rest.totals)
@@ -78,7 +79,7 @@ def statement(counted: Counted) -> dict[str, Any]:
         "totals": _total(sources.values()),
         "sources": sources,
         "destinations": destinations,
-        "requests": answered(requests(counted)),
+        "requests": _terms(answered, REQUEST_ANSWERS),
         "spools": [spools.shown(row) for row in counted.rest.spools],
         "misplaced": misplaced,
     }
@@ -98,10 +99,6 @@ def requests(counted: Counted) -> Mapping[str, Row]:
         name: {**NO_REQUESTS, **tallies.get(name, {}), **sums.get(name, {})}
         for name in sorted({*sums, *tallies})
     }
-
-
-def answered(requests: Mapping[str, Row]) -> dict[str, dict[str, int]]:
-    return _terms(requests, REQUEST_ANSWERS)
 
 
 def added(rows: Iterable[Row], name: str) -> dict[str, dict[str, Any]]:

@@ -39,7 +39,7 @@ def _sums(account: Account) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Each has a task of its own: the ledger may take long."""
+    """Each has a task of its own."""
 
     look: Kept[Look] = field(default_factory=lambda: Kept("figures", _nothing))
     account: Kept[Account] = field(default_factory=lambda: Kept("ledger", _no_account))

@@ -150,7 +150,7 @@ class Rolling:
         )
         received = book.requests(came)
         return Account(
-            {**book.statement(left), "requests": book.answered(received)},
+            book.statement(left, received),
             whole=all(walk.whole for walk in self._walks.values()),
             back_to=None if events.whole else _made_at(events.older),
             received=received if requests.whole else None,
