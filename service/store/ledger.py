@@ -85,7 +85,7 @@ class Counted:
 
 
 async def bound(tx: Connection) -> None:
-    """No statement of this transaction may take longer than `STATEMENT_TIMEOUT`."""
+    """No statement of this transaction goes over a span more than once, or on for too long."""
     await tx.fetchval(SQL["bound"], f"{STATEMENT_TIMEOUT}s")
 
 

@@ -1,5 +1,7 @@
 -- bound --
-SELECT set_config('statement_timeout', $1, true)
+-- Of rows newer than its last look at a table the planner expects next to none, and would walk the
+-- whole span anew for each of them.
+SELECT set_config('statement_timeout', $1, true), set_config('enable_nestloop', 'off', true)
 
 -- now --
 SELECT now()

@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from service.ops import ledger
+from service.store import ledger as store_ledger
 from service.store import pool, spools
 from service.store.ids import new_id
-from service.store.pool import Pool, transaction
+from service.store.pool import Connection, Pool, transaction
 from tests import rows
 
 pytestmark = pytest.mark.postgres
@@ -194,6 +196,24 @@ async def test_only_so_many_rows_are_named(store: Pool) -> None:
     said = await ledger.read(store)
     assert not said["balanced"]
     assert 100 == len(said["misplaced"])
+
+
+async def test_rows_that_the_planner_has_not_heard_of_are_walked_once(store: Pool) -> None:
+    async with transaction(store) as tx:
+        known = [await rows.event(tx, "applied") for _ in range(300)]
+        await tx.execute("ANALYZE events, event_outcomes")
+        fresh = [await rows.event(tx, "applied") for _ in range(300)]
+        span = known[-1], fresh[-1]
+        looped = await _plan(tx, span)
+        await store_ledger.bound(tx)
+        walked = await _plan(tx, span)
+    assert "Nested Loop" in looped, "the planner is not misled any more"
+    assert "Nested Loop" not in walked
+
+
+async def _plan(tx: Connection, span: tuple[UUID, UUID]) -> str:
+    lines = await tx.fetch(f"EXPLAIN {store_ledger.SQL['sources']}", *span)
+    return "\n".join(row[0] for row in lines)
 
 
 async def test_the_ledger_is_one_moment_while_the_road_moves_on(store: Pool) -> None:
