@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -52,6 +53,8 @@ class Turn:
 class Pair:
     alone: Turn
     clicked: Turn
+    thinks: float
+    """Seconds that the people stayed on a page, in the mean."""
     ratio: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -152,23 +155,33 @@ async def people(gate: Gateway) -> AsyncIterator[Process]:
 
 
 async def compared(
-    gate: Gateway, looked_at: Gateway, *, pairs: int, seconds: float, rate: float | None = None
+    gate: Gateway,
+    looked_at: Gateway,
+    *,
+    pairs: int,
+    seconds: float,
+    thinks: Sequence[float],
+    rate: float | None = None,
 ) -> Sequence[Pair]:
     """People look at the gateway that accepts, or at a console on the same database."""
     sender = Sender(gate.public or "")
     async with people(looked_at) as walking:
+        assert walking.stdin is not None
         _elsewhere()
         await sender.flat_out()  # the first ones warm up
         most = statistics.median([await sender.flat_out() for _ in range(3)])
         sent = rate or most / 2
         print(f"flat out {most:.0f} requests/s; {sent:.0f} are sent")
         found: list[Pair] = []
-        for _ in range(pairs):
+        for thought in [*thinks] * pairs:
             await asyncio.sleep(CALM if found else 1)
             alone = await _turn(gate, sender, rate=sent, seconds=seconds)
-            clicked = await _clicked(gate, sender, walking, rate=sent, seconds=seconds)
-            found.append(Pair(alone, clicked))
-            print(f"ratio {found[-1].ratio:.2f}", flush=True)
+            walking.stdin.write(f"{thought}\n".encode())
+            await asyncio.sleep(2 + thought)  # until they are all under way
+            clicked = await _turn(gate, sender, rate=sent, seconds=seconds)
+            clicked = replace(clicked, **await _rested(walking))
+            found.append(Pair(alone, clicked, thought))
+            print(f"{thought:g} s on a page: ratio {found[-1].ratio:.2f}", flush=True)
         return found
 
 
@@ -178,18 +191,14 @@ def _elsewhere() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, -10)
 
 
-async def _clicked(
-    gate: Gateway, sender: Sender, walking: Process, *, rate: float, seconds: float
-) -> Turn:
+async def _rested(walking: Process) -> dict[str, Any]:
+    """What they say of their walk."""
     assert walking.stdin is not None
     assert walking.stdout is not None
-    walking.stdin.write(b"walk\n")
-    await asyncio.sleep(2)  # until they are all under way
-    turn = await _turn(gate, sender, rate=rate, seconds=seconds)
     walking.stdin.write(b"rest\n")
-    said = json.loads(await walking.stdout.readline())
+    said: dict[str, Any] = json.loads(await walking.stdout.readline())
     assert not said.pop("broken"), said
-    return replace(turn, **said)
+    return said
 
 
 async def _turn(gate: Gateway, sender: Sender, *, rate: float, seconds: float) -> Turn:

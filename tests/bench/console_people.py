@@ -1,7 +1,9 @@
 """Ten people who click: a program of its own, told by lines on stdin when to look and when to rest.
 
-Each keeps the live line of the page open, asks again for the page's part whenever that says that
-anything changed, as if it always were what the page shows, and goes on after a second or so.
+Each keeps the live line of the page open, asks again for the parts of the page that listen for what
+it tells, and goes on after some time: as in TPC-W's browsers such times are exponential, and ten
+times their mean at most. Nobody folds what comes in meanwhile, so whatever is told is taken for
+news of orders, too.
 """
 
 import asyncio
@@ -11,18 +13,22 @@ import os
 import random
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from html import unescape
+from itertools import islice
 
 import uvloop
 
 from tests.bench.console_site import Visitor
 
 PEOPLE = 10
-THINKS = (0.6, 1.6)
-"""Seconds on a page, at least and at most."""
-LIVE = re.compile(r"/console/(orders(/order/.*)?|dead-letters|jobs|sources|destinations)?")
-"""Pages with a part that changes."""
+PAGES = 14
+"""From the first page to the last of the way."""
+MOST_THOUGHT = 10
+"""Times the mean that somebody stays on a page, at most."""
+PART = re.compile(r'hx-get="([^"]*)" hx-trigger="([^"]*\bsse:[^"]*)"')
+"""Of a page: its address, and what it listens for."""
 
 
 @dataclass
@@ -32,17 +38,22 @@ class Person:
     base: str
     visitor: Visitor
     chance: random.Random
+    thinks: float = 1.0
+    """Seconds on a page, in the mean."""
     clicks: int = 0
     parts: int = 0
     took: list[float] = field(default_factory=list)
 
     async def walk(self) -> None:
-        for address in self._way():
+        """From somewhere on the way, a moment after the others."""
+        way = islice(self._way(), self.chance.randrange(PAGES), None)
+        await asyncio.sleep(self.chance.uniform(0, self.thinks))
+        for address in way:
             seen = await self.visitor.get(address)
             assert seen.status == 200, (address, seen.status, seen.body[:300])
             self.clicks += 1
             self.took.append(seen.ms)
-            await self._stay(address)
+            await self._stay([(unescape(at), on) for at, on in PART.findall(seen.body.decode())])
 
     def _way(self) -> Iterator[str]:
         """From the first page to an order, to the dead letters, and around."""
@@ -64,17 +75,22 @@ class Person:
             yield "/console/destinations"
             yield "/console/audit"
 
-    async def _stay(self, address: str) -> None:
-        """On a page that is live its part is asked for whenever something changed."""
-        live = LIVE.fullmatch(address) is not None
+    async def _stay(self, parts: Sequence[tuple[str, str]]) -> None:
+        """On a page whose parts are asked for whenever what they listen for is told."""
         with contextlib.suppress(TimeoutError):
             async with (
-                asyncio.timeout(self.chance.uniform(*THINKS)),
+                asyncio.timeout(self._thought()),
                 self.visitor.listening() as line,
             ):
                 async for said in line:
-                    if live and said.startswith(b"event: "):
-                        await self._look_again(address)
+                    what, _, name = said.decode().strip().partition(": ")
+                    for address, on in parts if what == "event" else ():
+                        if f"sse:{name}" in on or "sse:orders" in on:
+                            await self._look_again(address)
+
+    def _thought(self) -> float:
+        most = MOST_THOUGHT * self.thinks
+        return min(self.chance.expovariate(1 / self.thinks), most)
 
     async def _look_again(self, address: str) -> None:
         """On a connection of its own: whoever goes on to the next page does not wait for it."""
@@ -88,18 +104,20 @@ class Person:
 
 
 async def main() -> None:
-    """`{"base": …, "links": […]}` first; then a line begins a walk, the next one ends it."""
-    os.nice(10)  # their browsers run elsewhere: what they cost is what is asked for
+    """`{"base": …, "links": […]}` first; then seconds on a page begin a walk, any line ends it."""
+    # Their browsers run elsewhere: what they cost is what is asked for.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     loop = asyncio.get_running_loop()
     told = json.loads(await loop.run_in_executor(None, sys.stdin.readline))
     people = []
     for number, link in enumerate(told["links"]):
         visitor = Visitor(told["base"])
         await visitor.sign_in(link)
-        await visitor.leave()  # who rests for long is hung up on
         people.append(Person(told["base"], visitor, random.Random(number)))
     print("ready", flush=True)
-    while await loop.run_in_executor(None, sys.stdin.readline):
+    while thinks := await loop.run_in_executor(None, sys.stdin.readline):
+        for each in people:
+            each.thinks = float(thinks)
         walking = [asyncio.create_task(each.walk()) for each in people]
         ended = loop.run_in_executor(None, sys.stdin.readline)
         await asyncio.wait([*walking, asyncio.ensure_future(ended)], return_when="FIRST_COMPLETED")

@@ -151,7 +151,7 @@ class Visitor:
             fields["Content-Length"] = str(len(body))
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         sent = f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
-        if self._line is None:
+        if self._line is None or self._line[0].at_eof():  # who thinks for long is hung up on
             self._line = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._line
         began = time.perf_counter()
