@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from tests.bench.record import FOLDER, shown
+from tests.bench.record import FOLDER, shown, summary
 from tests.write_docs import filled, table
 
 PAGE = FOLDER.parent / "performance.md"
@@ -17,9 +18,22 @@ NOT_YET = "not measured yet"
 HEAD = ("measure", "baseline", "ours", "ratio (min-max)", "target", "stretch", "reached")
 STAGE_HEAD = ("stage", "process", "its own µs", "PostgreSQL µs", "RabbitMQ µs")
 SIZE_HEAD = ("process", "µs of CPU an event", "cores for 100/s", "cores for 1,000/s")
+SHOWN_HEAD = (
+    "server time of",
+    "how many",
+    "p50 of the slowest, ms",
+    "p95 of the slowest, ms",
+    "limit, ms",
+)
+CLICK_HEAD = (
+    *("seconds on a page", "webhooks/s", "p99 alone, ms", "p99 while ten click, ms"),
+    *("ratio (min-max)", "wanted"),
+)
 SPARE = 0.7
 """The share of a core that may be used: what is above it goes into waiting."""
 RATES = (100, 1000)
+CLICKED = 1.2
+"""Times the p99 of an answer while ten people click, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +182,45 @@ def sizes(runs: Mapping[str, dict[str, Any]]) -> str:
     return table(SIZE_HEAD, rows)
 
 
+def console(folder: Path = FOLDER) -> str:
+    """The console over a million events, and what it costs those who send."""
+    file = folder / "console.json"
+    if not file.exists():
+        return _later()
+    said = json.loads(file.read_text("utf-8"))
+    kinds: dict[str, list[Mapping[str, Any]]] = {}
+    for page in said["pages"]:
+        kinds.setdefault(_kind(page["what"]), []).append(page)
+    shown_in = [_slowest(kind, pages) for kind, pages in kinds.items()]
+    clicks = [
+        _clicks(thinks, [pair for pair in said["intake"] if pair["thinks"] == thinks])
+        for thinks in sorted({pair["thinks"] for pair in said["intake"]}, reverse=True)
+    ]
+    return f"{table(SHOWN_HEAD, shown_in)}\n\n{table(CLICK_HEAD, clicks)}"
+
+
+def _kind(what: str) -> str:
+    if what.endswith("(its part)"):
+        return "a part of an open page"
+    return "a search" if "/orders?q=" in what else "a page"
+
+
+def _slowest(kind: str, pages: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    slowest = max(pages, key=lambda page: page["p95"])
+    figures = (shown(slowest["p50"]), shown(slowest["p95"]), shown(slowest["limit"]))
+    return (f"{kind}; the slowest is `{slowest['what']}`", str(len(pages)), *figures)
+
+
+def _clicks(thinks: float, pairs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    ratios = summary([pair["ratio"] for pair in pairs])
+    alone, clicked = (median(pair[turn]["p99"] for pair in pairs) for turn in ("alone", "clicked"))
+    rate = median(pair["alone"]["rate"] for pair in pairs)
+    return (
+        *(shown(thinks), shown(rate), shown(alone), shown(clicked)),
+        *(_spread(ratios), f"≤ {CLICKED}"),
+    )
+
+
 def cores(rate: float, micros: float) -> float:
     return rate * micros / 1e6 / SPARE
 
@@ -191,6 +244,7 @@ def written(page: str) -> str:
         "machines": machines(runs),
         "stages": stages(runs),
         "sizes": sizes(runs),
+        "console": console(),
     }
     return filled(page, texts)
 

@@ -12,7 +12,7 @@ from service.intake.provider import NO_KEYS, Genuine, RawRequest
 from service.intake.providers import registry
 from tests.bench import backlog, figures, insert, load, naive, pace, quick, road_delay, soak
 from tests.bench.__main__ import MEASURES
-from tests.bench.page import NOT_YET, PAGE, ROWS, cores, results, sizes, written
+from tests.bench.page import NOT_YET, PAGE, ROWS, console, cores, results, sizes, written
 from tests.bench.record import Record, shown, summary, table
 from tests.bench.steady import whole
 
@@ -175,6 +175,26 @@ def test_what_was_not_measured_is_said() -> None:
     line = next(line for line in results(runs).splitlines() if "bare handler" in line)
     assert "0.55 (0.50-0.60)" in line
     assert line.endswith("| yes |")
+
+
+def test_the_console_is_told_by_its_slowest_pages_and_by_how_fast_people_click(
+    tmp_path: Path,
+) -> None:
+    assert "Not measured yet." == console(tmp_path)
+    pages = [
+        {"what": what, "p50": p95 / 2, "p95": p95, "limit": 150.0}
+        for what, p95 in (("/console/", 8.0), ("/console/jobs", 20.0), ("/console/orders?q=A", 6.0))
+    ]
+    turns = {"alone": {"rate": 600.0, "p99": 4.0}, "clicked": {"rate": 600.0, "p99": 5.0}}
+    intake = [{**turns, "thinks": thinks, "ratio": 1.25} for thinks in (1.0, 7.0, 1.0)]
+    kept = json.dumps({"pages": pages, "intake": intake})
+    (tmp_path / "console.json").write_text(kept, "utf-8")
+    said = console(tmp_path)
+    assert "| a page; the slowest is `/console/jobs` | 2 | 10.0 | 20.0 | 150 |" in said
+    assert "| a search; the slowest is `/console/orders?q=A` | 1 | 3.00 | 6.00 | 150 |" in said
+    assert said.endswith(
+        "| 7.00 | 600 | 4.00 | 5.00 | 1.25 | ≤ 1.2 |\n| 1.00 | 600 | 4.00 | 5.00 | 1.25 | ≤ 1.2 |"
+    )
 
 
 def test_the_size_of_a_process_is_its_share_of_all_events() -> None:
