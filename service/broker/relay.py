@@ -22,6 +22,7 @@ log = structlog.get_logger()
 IN_FLIGHT = 64
 """Messages whose confirms are waited for; a queue on disk confirms many as soon as one."""
 POLL = 0.02
+"""Seconds between claims; none after one of half a window: much is due, and taken fast."""
 IDLE = 0.5
 """Seconds between looks while nothing is due."""
 FAILING = 5.0
@@ -40,6 +41,7 @@ class Relay:
             broker, topology.work, pool=pool, road="relay", at_once=IN_FLIGHT
         )
         self._window = Window([topology.work], size=window)
+        self._much = max(1, window // 2)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Hand over what is due, until stopped; publishes that are under way are finished."""
@@ -52,10 +54,10 @@ class Relay:
                 case 0:
                     failing.reset()
                     await pause(stop, idle.next())
-                case _:
+                case count:
                     failing.reset()
                     idle.reset()
-                    await pause(stop, POLL)
+                    await pause(stop, 0 if count >= self._much else POLL)
 
     async def _round(self) -> int | None:
         """Return how many entries were handed over; None when that did not work."""

@@ -21,7 +21,7 @@ from tests.bench.record import Record
 
 PAIRS, EVENTS, ALONE = 5, 100_000, 15_000
 PATIENCE = 120.0
-LOOK = 0.02
+LOOK = 0.005
 OWE = """
 INSERT INTO outbox (event_id, due_at, solo)
 SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') || '7000'
