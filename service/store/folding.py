@@ -23,6 +23,7 @@ from service.store.subjects import Row
 SQL = sql.load("folding")
 
 NEVER = datetime.min.replace(tzinfo=UTC)
+NOWHERE = None, None
 
 
 class SubjectsMoved(Exception):
@@ -88,25 +89,42 @@ class History:
 async def take(
     tx: Connection, event_ids: Sequence[UUID], *, alone: bool, names: Collection[Name] = ()
 ) -> Taken:
-    """Lock what is still owed, then the names that these events use, and `names` besides."""
-    rows = await tx.fetch(SQL["take"], event_ids, alone, *name_columns(names))
+    """Lock what is still owed, then the names that these events use, and `names` besides.
+
+    One more round trip where an event names no subject, but follows the one that it takes back.
+    """
+    bounds = min(event_ids), max(event_ids)
+    rows = await tx.fetch(SQL["take"], event_ids, alone, *name_columns(names), *bounds)
+    found = await _followed(tx, [row for row in rows if row["followed_hash"] is not None])
     return Taken(
         at=rows[0]["at"] if rows else NEVER,
         entries=[Entry(row["event_id"], row["crashes"], row["solo"]) for row in rows],
-        events=[_owed(row) for row in rows if row["id"] is not None],
+        events=[_owed(row, *found.get(row["id"], NOWHERE)) for row in rows if row["id"]],
     )
 
 
-def _owed(row: asyncpg.Record) -> Event:
-    about = row["about_lifecycle"], row["about_scope"], row["about_ref"]
+async def _followed(
+    tx: Connection, rows: Sequence[asyncpg.Record]
+) -> dict[UUID, tuple[Subject, UUID | None]]:
+    """At which subject the events are that these take back, and which of them is only a guest."""
+    if not rows:
+        return {}
+    columns = ([row[name] for row in rows] for name in ("id", "followed_source", "followed_hash"))
+    return {
+        row["event_id"]: (Subject(row["lifecycle"], row["scope"], row["ref"]), row["beside"])
+        for row in await tx.fetch(SQL["follow"], *columns)
+    }
+
+
+def _owed(row: asyncpg.Record, about: Subject | None, beside: UUID | None) -> Event:
     return Event(
         row["id"],
         row["source"],
         details.statement(dict(row)),
         row["received_at"],
         request_id=row["request_id"],
-        about=Subject(*about) if row["about_ref"] is not None else None,
-        beside=row["beside"],
+        about=about,
+        beside=beside,
         rolled_back=row["rolled_back"],
     )
 

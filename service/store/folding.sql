@@ -1,6 +1,7 @@
 -- take --
 -- Here and below LATERAL with a LIMIT or OFFSET keeps each row to its own look into an index: a plan
--- made while a table is small would else read all of it when it has grown.
+-- made while a table is small would else read all of it when it has grown. The bounds of the ids let
+-- PostgreSQL open the days they lie in, and no other.
 WITH taken AS (
     SELECT event_id, crashes, solo FROM outbox
     WHERE event_id = ANY($1::uuid[])
@@ -11,10 +12,11 @@ loaded AS (
     FROM taken t
     LEFT JOIN LATERAL (
         SELECT * FROM events
-        WHERE id = CASE WHEN $2::boolean OR NOT t.solo THEN t.event_id END LIMIT 1
+        WHERE id = CASE WHEN $2::boolean OR NOT t.solo THEN t.event_id END
+          AND id BETWEEN $6 AND $7 LIMIT 1
     ) AS e ON true
 ),
--- What names no subject follows the event that it takes back, once that one is at a subject itself.
+-- What names no subject follows the event that it takes back: see `follow`.
 following AS (
     SELECT event_id, lifecycle, details -> 'revokes' ->> 'source' AS source,
            substring(sha256(
@@ -23,31 +25,6 @@ following AS (
                || convert_to(details -> 'revokes' ->> 'dedupe_key', 'UTF8')) FOR 16) AS hash
     FROM loaded
     WHERE fate = 'fold' AND ref IS NULL AND details ? 'revokes' AND NOT details ? 'aliases'
-),
-followed AS (
-    SELECT f.event_id, n.lifecycle, n.scope, n.ref, NULL::uuid AS beside
-    FROM following f
-    CROSS JOIN LATERAL (
-        SELECT event_id FROM dedupe_keys WHERE source = f.source AND hash = f.hash LIMIT 1
-    ) AS d
-    CROSS JOIN LATERAL (SELECT * FROM events WHERE id = d.event_id LIMIT 1) AS n
-    WHERE n.fate = 'fold' AND n.ref IS NOT NULL
-    UNION ALL
-    SELECT f.event_id, s.lifecycle, s.scope, s.ref, d.event_id
-    FROM following f
-    CROSS JOIN LATERAL (
-        SELECT event_id FROM dedupe_keys WHERE source = f.source AND hash = f.hash LIMIT 1
-    ) AS d
-    CROSS JOIN LATERAL (
-        SELECT subject_id FROM adoptions WHERE event_id = d.event_id LIMIT 1
-    ) AS a
-    CROSS JOIN LATERAL (SELECT * FROM subjects WHERE id = a.subject_id LIMIT 1) AS s
-    -- As `history` counts it in.
-    WHERE (SELECT x.event_id FROM outbox x WHERE x.event_id = d.event_id) IS NULL
-      AND (SELECT l.id FROM dead_letters l
-           WHERE l.event_id = d.event_id AND l.kind = 'event' AND l.resolved_at IS NULL) IS NULL
-      AND (SELECT o.event_id FROM event_outcomes o
-           WHERE o.event_id = d.event_id AND o.outcome IN ('discarded', 'waiting')) IS NULL
 ),
 -- Whoever reads or changes claims on a name, or waits for it, holds this lock first, and reads them
 -- in a later statement: else an event could begin to wait while the claim it needs is made.
@@ -69,9 +46,38 @@ locked AS (
     ) AS ordered
 )
 SELECT now() AS at, (SELECT count(*) FROM locked) AS names, loaded.*,
-       f.lifecycle AS about_lifecycle, f.scope AS about_scope, f.ref AS about_ref, f.beside,
+       f.source AS followed_source, f.hash AS followed_hash,
        (SELECT r.event_id FROM rollbacks r WHERE r.event_id = loaded.id) IS NOT NULL AS rolled_back
-FROM loaded LEFT JOIN followed f ON f.event_id = loaded.event_id
+FROM loaded LEFT JOIN following f ON f.event_id = loaded.event_id
+
+-- follow --
+-- Once the event that is taken back is at a subject itself; it may be as old as events become.
+WITH following AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[]) AS f (event_id, source, hash)
+)
+SELECT f.event_id, n.lifecycle, n.scope, n.ref, NULL::uuid AS beside
+FROM following f
+CROSS JOIN LATERAL (
+    SELECT event_id FROM dedupe_keys WHERE source = f.source AND hash = f.hash LIMIT 1
+) AS d
+CROSS JOIN LATERAL (SELECT * FROM events WHERE id = d.event_id LIMIT 1) AS n
+WHERE n.fate = 'fold' AND n.ref IS NOT NULL
+UNION ALL
+SELECT f.event_id, s.lifecycle, s.scope, s.ref, d.event_id
+FROM following f
+CROSS JOIN LATERAL (
+    SELECT event_id FROM dedupe_keys WHERE source = f.source AND hash = f.hash LIMIT 1
+) AS d
+CROSS JOIN LATERAL (
+    SELECT subject_id FROM adoptions WHERE event_id = d.event_id LIMIT 1
+) AS a
+CROSS JOIN LATERAL (SELECT * FROM subjects WHERE id = a.subject_id LIMIT 1) AS s
+-- As `history` counts it in.
+WHERE (SELECT x.event_id FROM outbox x WHERE x.event_id = d.event_id) IS NULL
+  AND (SELECT l.id FROM dead_letters l
+       WHERE l.event_id = d.event_id AND l.kind = 'event' AND l.resolved_at IS NULL) IS NULL
+  AND (SELECT o.event_id FROM event_outcomes o
+       WHERE o.event_id = d.event_id AND o.outcome IN ('discarded', 'waiting')) IS NULL
 
 -- stand --
 WITH RECURSIVE named AS (

@@ -1,10 +1,13 @@
 """Time-ordered identifiers: tables are cut by day through the ids of their rows."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
 from uuid_utils import uuid7
+
+ALL = UUID(int=0), UUID(int=(1 << 128) - 1)
+"""The least and the greatest that any id can be."""
 
 
 def new_id() -> UUID:
@@ -18,6 +21,12 @@ def new_id() -> UUID:
 def first_id(moment: datetime) -> UUID:
     """The least id that can be made at or after `moment`: the bound of a partition."""
     return UUID(int=int(moment.astimezone(UTC).timestamp() * 1000) << 80)
+
+
+def around_now(span: timedelta) -> tuple[UUID, UUID]:
+    """The bounds of ids that are made at most so long before or after now, by this machine."""
+    now = datetime.fromtimestamp(made_at(new_id()), UTC)
+    return first_id(now - span), first_id(now + span)
 
 
 def made_at(id_: UUID) -> float:

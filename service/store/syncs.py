@@ -19,6 +19,8 @@ SQL = sql.load("syncs")
 
 NORMAL = PRIORITIES["normal"]
 CLASSES = tuple(PRIORITIES.values())
+RECENT = timedelta(hours=6)
+"""Most of what is owed changed less long ago, by whatever clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +179,15 @@ async def hold(tx: Connection, leases: Iterable[Lease], *, destination: str) -> 
 
 
 async def load(tx: Connection, leases: Sequence[Lease], *, destination: str) -> list[Owed]:
-    """What stands to be written under leases that still hold."""
-    rows = await tx.fetch(SQL["load"], *_keys(leases), destination)
-    return [_owed(row, destination) for row in rows]
+    """What stands to be written under leases that still hold; what is no recent news costs more."""
+    recent = ids.around_now(RECENT)
+    rows = await tx.fetch(SQL["load"], *_keys(leases), destination, *recent)
+    whole = [row for row in rows if row["whole"]]
+    if len(whole) < len(rows):
+        older = {row["subject_id"] for row in rows if not row["whole"]}
+        again = [lease for lease in leases if lease.subject_id in older]
+        whole += await tx.fetch(SQL["load"], *_keys(again), destination, *ids.ALL)
+    return [_owed(row, destination) for row in whole]
 
 
 async def intend(

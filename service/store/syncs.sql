@@ -30,36 +30,42 @@ SELECT FROM syncs WHERE destination = $2 AND subject_id = ANY($1::bigint[])
 ORDER BY subject_id FOR UPDATE
 
 -- load --
+-- The bounds of the ids let PostgreSQL open the days they lie in, and no other. What changed before
+-- them is missing then: `whole` tells.
 SELECT y.subject_id, y.fence, y.synced_status, y.synced_version, y.attempts, y.verify,
        y.remote_id, y.remote_token, y.written, y.written_hash, y.intent, y.held_for, y.overrule,
        COALESCE(now() - y.failing_since, interval '0') AS failing_for,
        s.lifecycle, s.scope, s.ref, s.status, s.version, s.state,
        COALESCE(news.at, s.updated_at) AS at, news.occurred_at, news.event_ids,
        told.previous AS told_previous,
-       CASE WHEN told.after <> y.synced_version
-            THEN array(SELECT DISTINCT unnest(l.event_ids) FROM transitions l
-                       WHERE l.subject_id = s.id AND l.version > told.after
-                         AND l.version <= s.version
-                       ORDER BY 1 DESC LIMIT 100) END AS told_event_ids
+       CASE WHEN told.after <> y.synced_version THEN news.told_event_ids END AS told_event_ids,
+       news.versions >= s.version - told.known AS whole
 FROM unnest($1::bigint[], $2::bigint[]) AS held (subject_id, fence)
 JOIN syncs y ON y.subject_id = held.subject_id AND y.destination = $3 AND y.fence = held.fence
 JOIN subjects s ON s.id = y.subject_id
 CROSS JOIN LATERAL (
-    SELECT max(t.at) AS at, max(t.occurred_at) AS occurred_at,
-           array(SELECT DISTINCT unnest(l.event_ids) FROM transitions l
-                 WHERE l.subject_id = s.id AND l.version > y.synced_version
-                   AND l.version <= s.version
-                 ORDER BY 1 DESC LIMIT 100) AS event_ids
-    FROM transitions t
-    WHERE t.subject_id = s.id AND t.version = s.version
-) AS news
-CROSS JOIN LATERAL (
     -- A version that was told before is told again in the same words, whatever was settled since.
-    SELECT CASE WHEN y.told_version = s.version THEN y.told_after
-                ELSE y.synced_version END AS after,
-           CASE WHEN y.told_version = s.version THEN y.told_previous
-                ELSE y.synced_status END AS previous
+    SELECT after, previous, LEAST(after, y.synced_version, s.version - 1) AS known
+    FROM (SELECT CASE WHEN y.told_version = s.version THEN y.told_after
+                      ELSE y.synced_version END AS after,
+                 CASE WHEN y.told_version = s.version THEN y.told_previous
+                      ELSE y.synced_status END AS previous) AS said
 ) AS told
+CROSS JOIN LATERAL (
+    SELECT max(t.at) FILTER (WHERE t.version = s.version) AS at,
+           max(t.occurred_at) FILTER (WHERE t.version = s.version) AS occurred_at,
+           COALESCE((array_agg(DISTINCT e.id ORDER BY e.id DESC)
+                     FILTER (WHERE t.version > y.synced_version AND e.id IS NOT NULL)
+                    )[:100], '{}') AS event_ids,
+           COALESCE((array_agg(DISTINCT e.id ORDER BY e.id DESC)
+                     FILTER (WHERE t.version > told.after AND e.id IS NOT NULL)
+                    )[:100], '{}') AS told_event_ids,
+           count(DISTINCT t.version) AS versions
+    FROM transitions t
+    LEFT JOIN LATERAL unnest(t.event_ids) AS e (id) ON true
+    WHERE t.subject_id = s.id AND t.version > told.known AND t.version <= s.version
+      AND t.id BETWEEN $4 AND $5
+) AS news
 
 -- intend --
 -- Here, in `renew` and in `settle` the rows are locked in one order before they are written: another worker may

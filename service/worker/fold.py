@@ -136,7 +136,7 @@ class Fold:
     async def _attempt(
         self, event_ids: Sequence[UUID], *, alone: bool, needed: Collection[Name]
     ) -> Held:
-        """Four round trips at most, whatever the events are."""
+        """Four round trips, five where an event follows another, whatever else the events are."""
         since = time.monotonic()
         rules, plan = self.rules, Plan()
         async with transaction(self._pool) as tx:
