@@ -13,18 +13,15 @@ import os
 import random
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import unescape
-from itertools import islice
 
 import uvloop
 
 from tests.bench.console_site import Visitor
 
 PEOPLE = 10
-PAGES = 14
-"""From the first page to the last of the way."""
 MOST_THOUGHT = 10
 """Times the mean that somebody stays on a page, at most."""
 PART = re.compile(r'hx-get="([^"]*)" hx-trigger="([^"]*\bsse:[^"]*)"')
@@ -38,48 +35,51 @@ class Person:
     base: str
     visitor: Visitor
     chance: random.Random
-    thinks: float = 1.0
-    """Seconds on a page, in the mean."""
     clicks: int = 0
     parts: int = 0
     took: list[float] = field(default_factory=list)
 
-    async def walk(self) -> None:
-        """From somewhere on the way, a moment after the others."""
-        way = islice(self._way(), self.chance.randrange(PAGES), None)
-        await asyncio.sleep(self.chance.uniform(0, self.thinks))
-        for address in way:
-            seen = await self.visitor.get(address)
-            assert seen.status == 200, (address, seen.status, seen.body[:300])
-            self.clicks += 1
-            self.took.append(seen.ms)
-            await self._stay([(unescape(at), on) for at, on in PART.findall(seen.body.decode())])
-
-    def _way(self) -> Iterator[str]:
-        """From the first page to an order, to the dead letters, and around."""
+    async def walk(self, thinks: float) -> None:
+        """From somewhere on the way, a moment after the others; so long on a page, in the mean."""
+        way = self._way()
+        begun = self.chance.randrange(len(way))
+        await asyncio.sleep(self.chance.uniform(0, thinks))
         while True:
-            order = 1_000_001 + self.chance.randrange(200_000)
-            tracking = 1_400_000_001 + self.chance.randrange(200_000)
-            yield "/console/"
-            yield "/console/orders"
-            yield f"/console/orders?q=A-{order}"
-            yield f"/console/orders?q={tracking}"
-            yield "/console/orders?status=in_transit"
-            yield f"/console/orders/order/A-{order + 1 if order < 1_200_000 else order}"
-            yield f"/console/orders?q=A-{order // 100}"
-            yield "/console/dead-letters"
-            yield "/console/dead-letters/list?kind=sync&destination=crm&reason=refused"
-            yield "/console/dead-letters/list?kind=event&reason=unmapped"
-            yield "/console/jobs"
-            yield "/console/sources"
-            yield "/console/destinations"
-            yield "/console/audit"
+            for address in way[begun:]:
+                seen = await self.visitor.get(address)
+                assert seen.status == 200, (address, seen.status, seen.body[:300])
+                self.clicks += 1
+                self.took.append(seen.ms)
+                parts = PART.findall(seen.body.decode())
+                await self._stay([(unescape(at), on) for at, on in parts], self._thought(thinks))
+            way, begun = self._way(), 0
 
-    async def _stay(self, parts: Sequence[tuple[str, str]]) -> None:
+    def _way(self) -> Sequence[str]:
+        """From the first page to an order, to the dead letters, and around."""
+        order = 1_000_001 + self.chance.randrange(200_000)
+        tracking = 1_400_000_001 + self.chance.randrange(200_000)
+        return (
+            "/console/",
+            "/console/orders",
+            f"/console/orders?q=A-{order}",
+            f"/console/orders?q={tracking}",
+            "/console/orders?status=in_transit",
+            f"/console/orders/order/A-{order + 1 if order < 1_200_000 else order}",
+            f"/console/orders?q=A-{order // 100}",
+            "/console/dead-letters",
+            "/console/dead-letters/list?kind=sync&destination=crm&reason=refused",
+            "/console/dead-letters/list?kind=event&reason=unmapped",
+            "/console/jobs",
+            "/console/sources",
+            "/console/destinations",
+            "/console/audit",
+        )
+
+    async def _stay(self, parts: Sequence[tuple[str, str]], seconds: float) -> None:
         """On a page whose parts are asked for whenever what they listen for is told."""
         with contextlib.suppress(TimeoutError):
             async with (
-                asyncio.timeout(self._thought()),
+                asyncio.timeout(seconds),
                 self.visitor.listening() as line,
             ):
                 async for said in line:
@@ -88,9 +88,8 @@ class Person:
                         if f"sse:{name}" in on or "sse:orders" in on:
                             await self._look_again(address)
 
-    def _thought(self) -> float:
-        most = MOST_THOUGHT * self.thinks
-        return min(self.chance.expovariate(1 / self.thinks), most)
+    def _thought(self, thinks: float) -> float:
+        return min(self.chance.expovariate(1 / thinks), MOST_THOUGHT * thinks)
 
     async def _look_again(self, address: str) -> None:
         """On a connection of its own: whoever goes on to the next page does not wait for it."""
@@ -116,9 +115,7 @@ async def main() -> None:
         people.append(Person(told["base"], visitor, random.Random(number)))
     print("ready", flush=True)
     while thinks := await loop.run_in_executor(None, sys.stdin.readline):
-        for each in people:
-            each.thinks = float(thinks)
-        walking = [asyncio.create_task(each.walk()) for each in people]
+        walking = [asyncio.create_task(each.walk(float(thinks))) for each in people]
         ended = loop.run_in_executor(None, sys.stdin.readline)
         await asyncio.wait([*walking, asyncio.ensure_future(ended)], return_when="FIRST_COMPLETED")
         for walk in walking:

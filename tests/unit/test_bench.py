@@ -185,16 +185,18 @@ def test_the_console_is_told_by_its_slowest_pages_and_by_how_fast_people_click(
         {"what": what, "p50": p95 / 2, "p95": p95, "limit": 150.0}
         for what, p95 in (("/console/", 8.0), ("/console/jobs", 20.0), ("/console/orders?q=A", 6.0))
     ]
-    turns = {"alone": {"rate": 600.0, "p99": 4.0}, "clicked": {"rate": 600.0, "p99": 5.0}}
+    turns = {
+        "alone": {"rate": 600.0, "p99": 4.0, "gateway": 0.2, "postgres": 0.1},
+        "clicked": {"rate": 600.0, "p99": 5.0, "gateway": 0.3, "postgres": 0.4},
+    }
     intake = [{**turns, "thinks": thinks, "ratio": 1.25} for thinks in (1.0, 7.0, 1.0)]
     kept = json.dumps({"pages": pages, "intake": intake})
     (tmp_path / "console.json").write_text(kept, "utf-8")
     said = console(tmp_path)
     assert "| a page; the slowest is `/console/jobs` | 2 | 10.0 | 20.0 | 150 |" in said
     assert "| a search; the slowest is `/console/orders?q=A` | 1 | 3.00 | 6.00 | 150 |" in said
-    assert said.endswith(
-        "| 7.00 | 600 | 4.00 | 5.00 | 1.25 | ≤ 1.2 |\n| 1.00 | 600 | 4.00 | 5.00 | 1.25 | ≤ 1.2 |"
-    )
+    found = "600 | 4.00 | 5.00 | 1.25 | ≤ 1.2 | 0.20 and 0.10; then 0.30 and 0.40 |"
+    assert said.endswith(f"| 7.00 | {found}\n| 1.00 | {found}")
 
 
 def test_the_size_of_a_process_is_its_share_of_all_events() -> None:
