@@ -36,6 +36,10 @@ CLICK_HEAD = (
     "cores of the gateway and of PostgreSQL",
 )
 BUSY = ("gateway", "postgres")
+USED_HEAD = ("measure", "cores of ours", "in sum", "cores of the baseline", "in sum")
+USED = ("accept.rate", "relay.batches", "relay.singles", "fold.rate", "road.rate")
+"""Measures at full speed, whose CPU is told by process."""
+THEIR_CPU = {"relay": "bare_cpu_us", "fold": "bare_cpu_us", "road": "naive_cpu_us"}
 SPARE = 0.7
 """The share of a core that may be used: what is above it goes into waiting."""
 RATES = (100, 1000)
@@ -167,24 +171,36 @@ def stages(runs: Mapping[str, dict[str, Any]]) -> str:
 
 
 def sizes(runs: Mapping[str, dict[str, Any]]) -> str:
-    """Cores by process: what its events take, over what of a core may be used."""
-    said = runs.get("stages")
-    if said is None:
+    """Cores by process: what an event takes on the whole road, over what of a core may be used."""
+    road = record(runs, "road", "road.rate")
+    if road is None:
         return _later()
-    micros: dict[str, float] = {}
-    for one in said["records"]:
-        details = one["details"]
-        for name, used in (
-            (details["role"], one["ours"]["median"]),
-            ("PostgreSQL", details["postgresql"]),
-            ("RabbitMQ", details["rabbitmq"]),
-        ):
-            micros[name] = micros.get(name, 0.0) + used
     rows = [
-        (name, shown(used), *(shown(cores(rate, used)) for rate in RATES))
-        for name, used in micros.items()
+        (name, shown(micros), *(shown(cores(rate, micros)) for rate in RATES))
+        for name, micros in road["details"]["cpu_us"].items()
+        if name != "crm"
     ]
     return table(SIZE_HEAD, rows)
+
+
+def used(runs: Mapping[str, dict[str, Any]]) -> str:
+    """How many cores each process took at the speed that was found: which of them is full."""
+    rows = []
+    for row in ROWS:
+        found = record(runs, row.measure, row.name)
+        if row.name in USED and found:
+            details = found["details"]
+            theirs: Mapping[str, float] = details.get(THEIR_CPU.get(row.measure), {})
+            ours = _cores(found["ours"]["median"], details["cpu_us"])
+            base = found.get("baseline", {}).get("median", 0.0)
+            rows.append((row.what, *ours, *_cores(base, theirs)))
+    return table(USED_HEAD, rows) if rows else _later()
+
+
+def _cores(rate: float, micros: Mapping[str, float]) -> tuple[str, str]:
+    taken = {name: rate * spent / 1e6 for name, spent in micros.items()}
+    told = ", ".join(f"{name} {each:.2f}" for name, each in taken.items())
+    return told, f"{sum(taken.values()):.2f}" if taken else ""
 
 
 def console(folder: Path = FOLDER) -> str:
@@ -258,6 +274,7 @@ def written(page: str) -> str:
         "machines": machines(runs),
         "stages": stages(runs),
         "sizes": sizes(runs),
+        "used": used(runs),
         "console": console(),
     }
     return filled(page, texts)

@@ -59,7 +59,7 @@ async def beside(
         sent = await turn(made, gateway, name, words)
         return None if program.ended else sent
     finally:
-        program.send(signal.SIGINT)
+        program.send(signal.SIGTERM)
         await program.wait()
 
 

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from service.intake.provider import NO_KEYS, Genuine, RawRequest
 from service.intake.providers import registry
 from tests.bench import backlog, figures, insert, load, naive, pace, quick, road_delay, soak
 from tests.bench.__main__ import MEASURES
-from tests.bench.page import NOT_YET, PAGE, ROWS, console, cores, results, sizes, written
+from tests.bench.page import NOT_YET, PAGE, ROWS, console, cores, results, sizes, used, written
 from tests.bench.record import Record, shown, summary, table
 from tests.bench.steady import whole
 
@@ -199,15 +200,27 @@ def test_the_console_is_told_by_its_slowest_pages_and_by_how_fast_people_click(
     assert said.endswith(f"| 7.00 | {found}\n| 1.00 | {found}")
 
 
-def test_the_size_of_a_process_is_its_share_of_all_events() -> None:
-    stage = {
-        "title": "verify (gateway)",
-        "ours": summary([70.0]),
-        "details": {"role": "gateway", "postgresql": 7.0, "rabbitmq": 0.0},
-    }
-    lines = sizes({"stages": {"records": [stage, stage]}}).splitlines()
-    assert lines[2] == "| gateway | 140 | 0.02 | 0.20 |"
+def test_the_size_of_a_process_is_what_an_event_takes_on_the_road() -> None:
+    lines = sizes(at_full_speed("road.rate", gateway=140.0, crm=90.0)).splitlines()
+    assert ["| gateway | 140 | 0.02 | 0.20 |"] == lines[2:]
     assert cores(1000, 700) == pytest.approx(1.0)
+
+
+def test_what_is_full_is_seen_by_the_cores_that_each_process_took() -> None:
+    lines = used(at_full_speed("road.rate", gateway=140.0, crm=60.0)).splitlines()
+    told = "gateway 0.70, crm 0.30 | 1.00 | worker 0.20 | 0.20 |"
+    assert [f"| whole road / naive pipeline | {told}"] == lines[2:]
+    assert "Not measured yet." == used({})
+
+
+def at_full_speed(name: str, **micros: float) -> dict[str, dict[str, Any]]:
+    found = {
+        "name": name,
+        "ours": summary([5000.0]),
+        "baseline": summary([2000.0]),
+        "details": {"cpu_us": micros, "naive_cpu_us": {"worker": 100.0}},
+    }
+    return {name.partition(".")[0]: {"records": [found]}}
 
 
 def test_every_row_of_the_page_has_a_measure_that_finds_it() -> None:
