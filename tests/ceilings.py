@@ -6,7 +6,6 @@ What is asserted stands in the simulator's own counters: what was used, what was
 import asyncio
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -227,11 +226,6 @@ async def _running(pump: Pump) -> AsyncIterator[None]:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def is_calm() -> bool:
-    """Whether this machine has time: one with other work to do stalls everybody on it."""
-    return os.getloadavg()[0] < 1.5 * (os.cpu_count() or 1)
 
 
 def be_quiet() -> None:

@@ -397,7 +397,7 @@ async def test_a_lost_answer_to_a_question_is_a_failure(peer: Peer, way: str, mo
     [answer] = await peers.READS[way](crm, peer, peer.some_id())
     assert isinstance(answer, Answer)
     assert Class.TRANSIENT == answer.kind, answer
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < peers.NO_HANG
 
 
 @pytest.mark.parametrize("way", [*peers.READS, *peers.WRITES])
@@ -482,7 +482,7 @@ async def test_a_hostile_answer_is_cut_and_classed(
     assert isinstance(answer, Answer), answer
     assert answer.kind in {*OPEN, Class.PERMANENT} - {Class.OK}, answer
     assert answer.kind != Class.PERMANENT or answer.http_status == 101, answer
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < peers.NO_HANG
     assert psutil.Process().memory_info().rss - before < MEMORY
 
 
@@ -545,7 +545,7 @@ async def test_a_slow_crm_costs_the_time_out_and_no_more(peer: Peer) -> None:
     crm = peer.adapter(timeout=timedelta(milliseconds=300))
     began = time.monotonic()
     await asyncio.gather(*(ask(crm, peer, peer.some_id()) for ask in [*peers.READS.values()][:2]))
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < peers.NO_HANG
 
 
 # Reading back.

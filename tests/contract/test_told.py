@@ -253,14 +253,14 @@ async def test_a_hanging_crm_costs_the_time_out_and_no_more(bench: CallbackBench
     began = time.monotonic()
     answer = await one(bench.crm(), change())
     assert Class.TRANSIENT == answer.kind
-    assert WITHIN.total_seconds() <= time.monotonic() - began < 2 * WITHIN.total_seconds()
+    assert WITHIN.total_seconds() <= time.monotonic() - began < peers.NO_HANG
 
 
 async def test_a_never_ending_answer_counts_by_its_status_and_is_cut(bench: CallbackBench) -> None:
     bench.sandbox.mood.change(Behaviour(mode="endless", effect=True))
     began = time.monotonic()
     assert Class.OK == (await one(bench.crm(), change())).kind
-    assert time.monotonic() - began < 2 * WITHIN.total_seconds()
+    assert time.monotonic() - began < peers.NO_HANG
 
 
 async def test_ten_gigabytes_cost_no_memory(bench: CallbackBench) -> None:

@@ -12,6 +12,8 @@ from service.web.limits import Limits
 from tests import reception
 from tests.reception import post
 
+NO_HANG = 10.0
+"""Seconds: far above the bounds of `reception.QUICK`, far below what the slow ones would take."""
 HEAD = b"POST /webhooks/shop HTTP/1.1\r\nHost: x\r\n"
 BODY = b'{"id":1}'
 LENGTH = b"Content-Length: 8\r\n"
@@ -225,7 +227,7 @@ async def test_ten_megabytes_of_trailers_are_not_read() -> None:
             await _drip(writer, b"X-A: a\r\n" * 1_250_000, every=0, size=65536)
             await reader.read()
         writer.close()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < NO_HANG
 
 
 async def test_a_dripping_body_is_cut_off() -> None:
@@ -237,7 +239,7 @@ async def test_a_dripping_body_is_cut_off() -> None:
         assert b"HTTP/1.1 408 Request Timeout" == await reader.readuntil(b"out")
         drip.cancel()
         writer.close()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < NO_HANG
 
 
 async def test_dripping_headers_and_silence_are_cut_off() -> None:
@@ -251,7 +253,7 @@ async def test_dripping_headers_and_silence_are_cut_off() -> None:
         drip.cancel()
         writer.close()
         other.close()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < NO_HANG
 
 
 async def test_slow_connections_do_not_slow_honest_ones() -> None:
@@ -262,7 +264,7 @@ async def test_slow_connections_do_not_slow_honest_ones() -> None:
         began = time.monotonic()
         answers = [(await desk.say(post(BODY)))[0] for _ in range(20)]
         assert {202} == {answer.status for answer in answers}
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < NO_HANG
         for _, writer in slow:
             writer.close()
 

@@ -250,4 +250,4 @@ async def test_without_its_database_a_gate_stands_as_it_stood(database: str) -> 
         await fail(gate, calls=6)
         await gate.report([(order(), REFUSED)])
         assert 8 == await gate.admits(8)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 10

@@ -280,14 +280,14 @@ async def test_a_record_that_went_is_missing_and_owed_again(opened: Open) -> Non
 
 
 async def test_a_slow_crm_costs_its_timeout_and_no_more(opened: Open) -> None:
-    async with opened() as shop:
+    async with opened(timeout="20s") as shop:
         shop.dialect.seed("1001", status="open")
         await shop.tell("1001")
         await shop.settled()
         shop.dialect.mood.change(Behaviour(mode="hang"))
         begun = time.monotonic()
         page = await shop.look(within=0.5)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 10
         assert [("unread", None)] == readings(page)
         assert "could not be read" in page["readings"][0]["sentence"]
         assert "synced" == page["syncs"][0]["state"]

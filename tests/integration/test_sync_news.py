@@ -1,6 +1,6 @@
 """What a call tells is read whole, however long ago it became news."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -42,6 +42,15 @@ async def loaded(order: Desk, leases: Sequence[Lease]) -> dict[str, Owed]:
     return {owed.subject.ref: owed for owed in found}
 
 
+def told(found: Mapping[str, Owed]) -> dict[str, list[object]]:
+    """The ids of the events that each call tells, by the order's number."""
+    return {ref: list(owed.event_ids) for ref, owed in found.items()}
+
+
+def the_newest(ids: Mapping[str, list[object]]) -> dict[str, list[object]]:
+    return {ref: each[:1] for ref, each in ids.items()}
+
+
 async def two_with_a_past(order: Desk) -> dict[str, list[object]]:
     """Two orders whose steps are still to be told, and the ids of these, the newest first."""
     steps = [
@@ -63,16 +72,13 @@ async def test_versions_of_long_ago_are_told_with_those_of_today(order: Desk, ol
         ref: replace(owed, lease=before[ref].lease)
         for ref, owed in (await loaded(order, await leased(order))).items()
     }
-    assert ids == {ref: list(owed.event_ids) for ref, owed in before.items()}
+    assert told(before) == ids
 
 
 async def test_only_what_was_not_shown_yet_is_news(order: Desk) -> None:
     ids = await two_with_a_past(order)
     await order.one("UPDATE syncs SET synced_version = 1")
-    found = await loaded(order, await leased(order))
-    assert {ref: each[:1] for ref, each in ids.items()} == {
-        ref: list(owed.event_ids) for ref, owed in found.items()
-    }
+    assert told(await loaded(order, await leased(order))) == the_newest(ids)
 
 
 async def test_what_is_told_again_is_told_with_the_same_events(order: Desk) -> None:
@@ -90,7 +96,4 @@ async def test_what_is_told_again_is_told_with_the_same_events(order: Desk) -> N
 async def test_what_retention_took_is_missed_by_nobody(order: Desk) -> None:
     ids = await two_with_a_past(order)
     await order.one("DELETE FROM transitions WHERE version = 1")
-    found = await loaded(order, await leased(order))
-    assert {ref: each[:1] for ref, each in ids.items()} == {
-        ref: list(owed.event_ids) for ref, owed in found.items()
-    }
+    assert told(await loaded(order, await leased(order))) == the_newest(ids)

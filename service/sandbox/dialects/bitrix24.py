@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from service.sandbox.dialects.base import Clock, Dialect
 from service.sandbox.dialects.book import Entry
 from service.sandbox.dialects.brackets import nested
-from service.sandbox.dialects.meters import Leaky
+from service.sandbox.dialects.meters import Leaky, Rolling
 from service.sandbox.dialects.oauth import OAuthDesk
 
 Params = Mapping[str, JsonValue]
@@ -38,7 +38,8 @@ TOLD: Mapping[str, JsonValue] = {
 }
 """What stands beside a token."""
 US, PERSON = 1, 7
-WINDOW = timedelta(minutes=10)
+OPERATING, WINDOW = 480.0, 600.0
+"""Seconds that one method may run in any so many seconds."""
 FAMILIES = {1: "item-1", 2: "item-2", 31: "item-31", 177: "item-177"}
 READ_ONLY = {
     "id",
@@ -106,8 +107,7 @@ class Bitrix24(Dialect):
         """How many methods were run, in batches and alone."""
         self.takes = 0.02
         """Seconds one method runs."""
-        self.operating_limit = 480.0
-        self._spent: dict[str, list[tuple[datetime, float]]] = {}
+        self._operating: dict[str, Rolling] = {}
         self._numbered: dict[str, list[Entry]] = {}
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -231,21 +231,16 @@ class Bitrix24(Dialect):
         return lists[method](params) if method in lists else (methods[method](params), {})
 
     def _meter(self, method: str) -> None:
-        now = self.clock()
-        recent = [each for each in self._spent.get(method, []) if each[0] > now - WINDOW]
-        self._spent[method] = recent
-        if sum(seconds for _, seconds in recent) > self.operating_limit:
+        meter = self._operating.setdefault(method, Rolling(count=OPERATING, seconds=WINDOW))
+        if meter.take(self.takes, at=self.clock().timestamp()) > 0:
             why = "Method is blocked due to operation time limit."
             raise FaultError("OPERATION_TIME_LIMIT", why, status=429)
-        recent.append((now, self.takes))
         self.commands += 1
 
     def _time(self, method: str) -> JsonValue:
-        spent = self._spent.get(method, [])
-        oldest = spent[0][0] if spent else self.clock()
-        reset = int((oldest + WINDOW).timestamp())
-        used = sum(seconds for _, seconds in spent)
-        return {**_time(), "operating": used, "operating_reset_at": reset}
+        meter = self._operating[method]
+        reset = int((meter.oldest or self.clock().timestamp()) + WINDOW)
+        return {**_time(), "operating": meter.level, "operating_reset_at": reset}
 
     # Items.
 

@@ -56,6 +56,16 @@ class Rolling(Meter):
         self._spent: deque[tuple[float, float]] = deque()
         self._sum = 0.0
 
+    @property
+    def level(self) -> float:
+        """What was spent in the seconds before it was last asked."""
+        return self._sum
+
+    @property
+    def oldest(self) -> float | None:
+        """When the first of that was spent."""
+        return self._spent[0][0] if self._spent else None
+
     def _wait(self, cost: float, at: float) -> float:
         while self._spent and self._spent[0][0] <= at - self.seconds:
             self._sum -= self._spent.popleft()[1]
