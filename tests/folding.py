@@ -1,8 +1,9 @@
 """A fold on a real PostgreSQL: events are accepted as the gateway would, and folded at once."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -149,8 +150,14 @@ class Watched:
 
 
 @asynccontextmanager
-async def desk(dsn: str, *, size: int = 4, rules: Rules = RULES) -> AsyncIterator[Desk]:
-    async with pool.opened(dsn, size=size) as opened:
+async def desk(
+    dsn: str,
+    *,
+    size: int = 4,
+    rules: Rules = RULES,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> AsyncIterator[Desk]:
+    async with pool.opened(dsn, size=size, settings=settings) as opened:
         await partitions.ensure(opened)
         yield Desk(opened, rules)
 

@@ -183,8 +183,11 @@ SELECT f.root, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
                          WHERE c.subject_id = ANY(f.ids) AND c.released_at IS NULL),
            'claims', ARRAY(SELECT jsonb_build_array(a.id, a.lifecycle, a.type, a.value, a.kind,
                                                     a.claimant)
-                           FROM aliases a
-                           WHERE a.subject_id = ANY(f.ids) AND a.revoked_at IS NULL),
+                           FROM unnest(f.ids) AS i (id)
+                           CROSS JOIN LATERAL (
+                               SELECT * FROM aliases WHERE subject_id = i.id OFFSET 0
+                           ) AS a
+                           WHERE a.revoked_at IS NULL),
            'destinations', ARRAY(SELECT y.destination FROM syncs y
                                  WHERE y.subject_id = f.root ORDER BY y.destination),
            'bases', ARRAY(SELECT jsonb_build_object('state', b.state, 'untimed', b.untimed,

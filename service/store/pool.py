@@ -28,9 +28,10 @@ ACQUIRE_TIMEOUT = 2.0
 DATA_CLASSES = ("22", "23", "54")
 CALM = {"max_parallel_workers_per_gather": "0"}
 """Of connections on which people look: each takes one core, the others are for what comes in."""
-STEADY = {"plan_cache_mode": "force_generic_plan"}
+STEADY = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 """Of connections that say the same few statements all day: each is planned once, however long its
-lists are. To plan the history of a fold takes longer than to read it."""
+lists are. To plan the history of a fold takes longer than to read it. None of them is meant to read
+a table whole, which is the cheapest way while it is small."""
 SESSION = {
     "application_name": "orderhook",
     "synchronous_commit": "on",

@@ -31,7 +31,9 @@ ORDER BY subject_id FOR UPDATE
 
 -- load --
 -- The bounds of the ids let PostgreSQL open the days they lie in, and no other. What changed before
--- them is missing then: `whole` tells.
+-- them is missing then: `whole` tells. Each row looks for itself, as in `folding`, and where rows are
+-- changed below their ids are said once more: a plan made while the table is small would else read
+-- all of it when it has grown.
 SELECT y.subject_id, y.fence, y.synced_status, y.synced_version, y.attempts, y.verify,
        y.remote_id, y.remote_token, y.written, y.written_hash, y.intent, y.held_for, y.overrule,
        COALESCE(now() - y.failing_since, interval '0') AS failing_for,
@@ -41,8 +43,11 @@ SELECT y.subject_id, y.fence, y.synced_status, y.synced_version, y.attempts, y.v
        CASE WHEN told.after <> y.synced_version THEN news.told_event_ids END AS told_event_ids,
        news.versions >= s.version - told.known AS whole
 FROM unnest($1::bigint[], $2::bigint[]) AS held (subject_id, fence)
-JOIN syncs y ON y.subject_id = held.subject_id AND y.destination = $3 AND y.fence = held.fence
-JOIN subjects s ON s.id = y.subject_id
+CROSS JOIN LATERAL (
+    SELECT * FROM syncs
+    WHERE subject_id = held.subject_id AND destination = $3 AND fence = held.fence LIMIT 1
+) AS y
+CROSS JOIN LATERAL (SELECT * FROM subjects WHERE id = y.subject_id LIMIT 1) AS s
 CROSS JOIN LATERAL (
     -- A version that was told before is told again in the same words, whatever was settled since.
     SELECT after, previous, LEAST(after, y.synced_version, s.version - 1) AS known
@@ -112,7 +117,8 @@ RETURNING syncs.subject_id
 -- release --
 UPDATE syncs SET lease_owner = NULL, due_at = now()
 FROM unnest($1::bigint[], $2::bigint[]) AS held (subject_id, fence)
-WHERE syncs.subject_id = held.subject_id AND syncs.destination = $3 AND syncs.fence = held.fence
+WHERE syncs.subject_id = held.subject_id AND syncs.destination = $3
+  AND syncs.subject_id = ANY($1::bigint[]) AND syncs.fence = held.fence
 
 -- settle --
 -- Once more when `again`, or when a worker that had lost its lease told meanwhile that it wrote. Every
@@ -169,6 +175,7 @@ judged AS (
            NOT said.differs AND y.synced_version >= y.desired_version AS shown_already
     FROM said
     JOIN syncs y ON y.subject_id = said.subject_id AND y.destination = $19 AND y.fence = said.fence
+    WHERE y.subject_id = ANY($1::bigint[])
     ORDER BY y.subject_id
     FOR UPDATE OF y  -- a fold that is raising what is desired is waited for, and seen
 )
@@ -193,7 +200,8 @@ UPDATE syncs SET
     difference = CASE WHEN NOT said.newer THEN said.difference END,
     updated_at = now()
 FROM judged AS said
-WHERE syncs.subject_id = said.id AND syncs.destination = $19 AND syncs.fence = said.fence
+WHERE syncs.subject_id = said.id AND syncs.destination = $19
+  AND syncs.subject_id = ANY($1::bigint[]) AND syncs.fence = said.fence
 RETURNING syncs.subject_id, syncs.state
 
 -- doubt --
@@ -205,6 +213,7 @@ UPDATE syncs SET
         jsonb_build_array(said.shown) || COALESCE(intent -> 'shown', '[]'), '$[0 to 3]'))
 FROM unnest($1::bigint[], $2::jsonb[]) AS said (subject_id, shown)
 WHERE syncs.subject_id = said.subject_id AND syncs.destination = $3
+  AND syncs.subject_id = ANY($1::bigint[])
 
 -- revive --
 -- What was held in shadow is owed once there is no shadow any more.

@@ -6,7 +6,7 @@ WITH saved AS (
     FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::smallint[], $5::jsonb[], $6::text[],
                 $60::text[])
         AS said (id, status, version, law, state, flags, lifecycle_hash)
-    WHERE subjects.id = said.id
+    WHERE subjects.id = said.id AND subjects.id = ANY($1::bigint[])
 ),
 stepped AS (
     INSERT INTO transitions
@@ -40,7 +40,7 @@ claimed AS (
         DO NOTHING
 ),
 unclaimed AS (
-    UPDATE aliases SET revoked_at = now() WHERE id = ANY($28::bigint[]) AND revoked_at IS NULL
+    UPDATE aliases SET revoked_at = COALESCE(revoked_at, now()) WHERE id = ANY($28::bigint[])
 ),
 -- Who waits for a name that leads somewhere now, whatever other names it waits for besides. Two
 -- who release by different names of one event take its rows in one order.
@@ -71,10 +71,19 @@ undecided AS (
        OR (event_id = ANY(ARRAY(SELECT event_id FROM released)) AND outcome = 'waiting')
     RETURNING event_id
 ),
+late AS (
+    SELECT d.id
+    FROM released r
+    CROSS JOIN LATERAL (
+        SELECT id, reason FROM dead_letters
+        WHERE event_id = r.event_id AND kind = 'event' AND resolved_at IS NULL
+        LIMIT 1 FOR UPDATE
+    ) AS d
+    WHERE d.reason = 'unresolved_subject'
+),
 revived AS (
     UPDATE dead_letters SET resolved_at = now(), resolution = 'revived'
-    WHERE event_id = ANY(ARRAY(SELECT event_id FROM released))
-      AND kind = 'event' AND reason = 'unresolved_subject' AND resolved_at IS NULL
+    WHERE id = ANY(ARRAY(SELECT id FROM late))
     RETURNING event_id
 ),
 due AS (

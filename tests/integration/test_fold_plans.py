@@ -1,13 +1,14 @@
-"""What a fold costs: five round trips whatever it holds, and each finds its rows by an index."""
+"""What a fold and a call cost: few round trips whatever they hold, each to rows by an index."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
 from service.domain.events import Event, Fate, Revocation
-from service.store import pool
+from service.store import pool, syncs
 from service.store.ids import new_id
 from tests import make
 from tests.folding import Desk, Watched, courier, desk, shop
@@ -15,9 +16,18 @@ from tests.folding import Desk, Watched, courier, desk, shop
 pytestmark = pytest.mark.postgres
 
 BATCH = 200
-CROWD = 100_000
+CROWD, FEW = 100_000, 10_000
 FULL_SCAN = r"Seq Scan on (\w+)\b(?! .*cost=0\.00\.\.0\.00)"
 """Of a table that holds anything: days to come have empty partitions already."""
+LEASE = timedelta(minutes=5)
+OF_REFS = """
+    WHERE subject_id = ANY(ARRAY(
+        SELECT s.id FROM unnest($1::text[]) AS r (ref)
+        CROSS JOIN LATERAL (SELECT id FROM subjects
+                            WHERE lifecycle = 'order' AND scope = '' AND ref = r.ref LIMIT 1) AS s))
+"""
+DUE = f"UPDATE syncs SET lease_owner = NULL, due_at = now() {OF_REFS}"
+NOT_DUE = f"UPDATE syncs SET due_at = NULL {OF_REFS}"
 READ = ("events", "aliases", "waiting", "subjects", "outbox", "adoptions")
 
 
@@ -101,13 +111,76 @@ async def test_every_statement_finds_its_rows_by_an_index(order: Desk) -> None:
             assert not slow, plan
 
 
-async def _crowd(order: Desk) -> None:
+async def test_a_plan_made_while_there_was_little_reads_no_table_whole(database: str) -> None:
+    """The first batch is planned on empty tables, and so is the next: nothing told of the crowd."""
+    async with desk(database, size=1, settings=pool.STEADY) as order:
+        await _day(order, "a")
+        async with desk(database) as other:
+            await _crowd(other, size=FEW, analyse=False)
+        before = await _read(order)
+        await _day(order, "b")
+        after = await _read(order)
+    most = {name: read - before.get(name, 0) for name, read in after.items()}
+    assert {} == {name: read for name, read in most.items() if read > FEW / 10}
+
+
+async def _day(order: Desk, name: str) -> None:
+    """Names are learned and taken back, one event has to wait, and every order is called about."""
+    known = shop(f"{name}1", f"{name}T")
+    await order.happen(
+        known,
+        courier(f"{name}T"),
+        courier(f"{name}W"),
+        shop(f"{name}2", f"{name}W"),
+        shop(f"{name}2", status="awaiting_payment", occurred_at=make.at(0)),
+        shop(f"{name}3"),
+        shop(
+            f"{name}1",
+            status=None,
+            lane=None,
+            revokes=Revocation("shop", known.statement.dedupe_key),
+        ),
+    )
+    refs = [f"{name}{number}" for number in (1, 2, 3)]
+    await order.one(DUE, refs)
+    async with pool.transaction(order.db) as tx:
+        leases = await syncs.claim(tx, "crm", limit=100, lease=LEASE)
+        assert 3 == len(leases)
+        owed = await syncs.load(tx, leases, destination="crm")
+        intents = [syncs.Intent(one.lease, one.version, b"", "", [{}]) for one in owed]
+        assert 3 == len(await syncs.intend(tx, intents, lease=LEASE, destination="crm"))
+        assert 3 == len(await syncs.renew(tx, leases, lease=LEASE, destination="crm"))
+        shown, left, free = owed
+        await syncs.doubt(tx, {free.lease.subject_id: {}}, destination="crm")
+        await syncs.release(tx, [free.lease], destination="crm")
+        settled = syncs.Settled(shown.lease, shown.version, shown.status)
+        assert 1 == len(await syncs.settle(tx, [settled], life=LEASE, destination="crm"))
+        later = syncs.Left(left.lease, left.version, "pending", LEASE)
+        assert 1 == len(await syncs.leave(tx, [later], destination="crm"))
+    await order.one(NOT_DUE, refs)
+
+
+async def _read(order: Desk) -> dict[str, int]:
+    """How many rows or index entries of each table were ever read; of all days together."""
+    await order.one("SELECT pg_stat_force_next_flush()")
+    found = await order.table(
+        """
+        SELECT regexp_replace(relname, '_(20\\d+|default|\\d)$', ''), sum(read)::bigint
+        FROM (SELECT relname, seq_tup_read AS read FROM pg_stat_user_tables
+              UNION ALL SELECT indexrelname, idx_tup_read FROM pg_stat_user_indexes) AS said
+        GROUP BY 1
+        """
+    )
+    return dict(found)
+
+
+async def _crowd(order: Desk, *, size: int = CROWD, analyse: bool = True) -> None:
     """Much that has nothing to do with the batch."""
     async with pool.transaction(order.db) as tx:
         await tx.execute(
             f"""
             CREATE TEMP TABLE crowd ON COMMIT DROP AS
-            SELECT gen_random_uuid() AS id, n FROM generate_series(1, {CROWD}) AS n;
+            SELECT gen_random_uuid() AS id, n FROM generate_series(1, {size}) AS n;
             UPDATE crowd SET id = (substr((SELECT max(id::text) FROM events), 1, 13)
                                    || substr(id::text, 14))::uuid;
             INSERT INTO events (id, request_id, source, dedupe_key, lifecycle, scope, ref, lane,
@@ -116,6 +189,14 @@ async def _crowd(order: Desk) -> None:
                    now(), '{{}}', 'fold', '' FROM crowd;
             INSERT INTO outbox (event_id, due_at) SELECT id, now() + interval '1 h' FROM crowd;
             INSERT INTO subjects (lifecycle, scope, ref) SELECT 'order', '', 'c' || n FROM crowd;
+            INSERT INTO syncs (subject_id, destination, desired_version, due_at, state)
+            SELECT id, 'crm', 1, now() + interval '1 h', 'pending' FROM subjects
+            ON CONFLICT DO NOTHING;
+            INSERT INTO transitions (id, subject_id, version, previous, status, lanes, event_ids)
+            SELECT crowd.id, s.id, 1, '', 'paid', '{{}}', ARRAY[crowd.id]
+            FROM crowd JOIN subjects s ON s.ref = 'c' || n;
+            INSERT INTO dead_letters (id, kind, event_id, reason, summary)
+            SELECT id, 'event', id, 'unresolved_subject', '' FROM crowd;
             INSERT INTO aliases (lifecycle, type, value, subject_id, kind, claimant)
             SELECT lifecycle, 'tracking:cdek', ref, id, 'source', 'shop' FROM subjects;
             INSERT INTO waiting (event_id, lifecycle, type, value, deadline_at)
@@ -126,4 +207,5 @@ async def _crowd(order: Desk) -> None:
             """,
             timeout=120,
         )
-        await tx.execute("ANALYZE")
+        if analyse:
+            await tx.execute("ANALYZE")
