@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +17,10 @@ from service.cli.context import Context, wait_for
 from service.cli.guard import Guard
 from service.settings import Address
 from service.settings.values import parse_address
+
+BEHIND = 10
+"""How nice the process is that people look at: on a machine that all share, a page can wait for a
+core, a sender should not."""
 
 
 class Listening(TypedDict):
@@ -71,6 +76,8 @@ def run(context: Context, *, role: Role, processes: int, **options: Unpack[Liste
     if processes > 1 and role not in ("gateway", "worker"):
         raise click.UsageError("--processes is for gateways and workers: one relay is enough.")
     cores.off()
+    if role == "console":
+        os.nice(BEHIND)
     if processes == 1:
         with Guard() as guard:
             wait_for(_run(context, chosen, guard))

@@ -1,8 +1,10 @@
 """People and the API at a process of their own, which takes no webhooks."""
 
 import aiohttp
+import psutil
 import pytest
 
+from service.cli.run import BEHIND
 from tests.acceptance.senders import WMS, posts, stories
 from tests.acceptance.stage import Stage, token
 
@@ -14,6 +16,8 @@ async def test_people_look_at_a_process_that_takes_no_webhooks(stage: Stage) -> 
     await stage.open("gateway", "console")
     console = stage.at("console")
     assert None is console["public"]
+    gateway, looked_at = (psutil.Process(stage.at(role)["pid"]) for role in ("gateway", "console"))
+    assert looked_at.nice() == min(gateway.nice() + BEHIND, 19)
     witness = stage.witness()
     mine = posts(stories(10, seed=71), witness.sources, seed=71)
     await witness.send(mine)

@@ -276,6 +276,7 @@ async def run(words: argparse.Namespace) -> None:
             pairs = await console_intake.compared(
                 gate,
                 looked_at,
+                db,
                 pairs=words.pairs,
                 seconds=words.seconds,
                 thinks=words.thinks,

@@ -2,7 +2,8 @@
 
 Requests are sent when their time has come, whether or not earlier ones were answered, and timed
 from then: what waits in a queue has waited. A turn begins once nothing is counted any more for
-people who have left.
+people who have left. In the place of a worker a statement now and then decides what came in: what
+nobody decides would be counted anew by every look at the ledger.
 """
 
 import asyncio
@@ -24,7 +25,9 @@ from urllib.parse import urlsplit
 import psutil
 
 from service.ops.kept import LOOKS_LAST
+from service.store import pool
 from service.store.ids import new_id
+from service.store.pool import Pool
 from tests.bench.console_people import PEOPLE
 from tests.bench.console_site import Gateway, heard, signed
 
@@ -32,6 +35,13 @@ CONNECTIONS = 48
 FLAT_OUT = 4000
 """Requests by which the most that it can take is found."""
 CALM = LOOKS_LAST + 5
+DECIDED_EVERY = 0.25
+DECIDE = """
+WITH taken AS (DELETE FROM outbox RETURNING event_id)
+INSERT INTO event_outcomes (event_id, outcome, reason)
+SELECT event_id, 'ignored', 'Nothing is folded here.' FROM taken
+ON CONFLICT DO NOTHING
+"""
 WANTED = 1.2
 """Times what it was: how much later the slowest hundredth may be answered while people look."""
 
@@ -138,6 +148,26 @@ class Sender:
 
 
 @asynccontextmanager
+async def deciding(db: Pool) -> AsyncIterator[None]:
+    """Nothing stays undecided for long."""
+
+    async def decide() -> None:
+        while True:
+            async with pool.session(db) as connection:
+                await connection.execute(DECIDE)
+            await asyncio.sleep(DECIDED_EVERY)
+
+    task = asyncio.create_task(decide())
+    try:
+        yield
+    finally:
+        assert not task.done(), task
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
 async def people(gate: Gateway) -> AsyncIterator[Process]:
     """A process of their own, so that they do not slow down who measures."""
     words = (sys.executable, "-m", "tests.bench.console_people")
@@ -159,6 +189,7 @@ async def people(gate: Gateway) -> AsyncIterator[Process]:
 async def compared(
     gate: Gateway,
     looked_at: Gateway,
+    db: Pool,
     *,
     pairs: int,
     seconds: float,
@@ -167,7 +198,7 @@ async def compared(
 ) -> Sequence[Pair]:
     """People look at the gateway that accepts, or at a console on the same database."""
     sender = Sender(gate.public or "")
-    async with people(looked_at) as walking:
+    async with deciding(db), people(looked_at) as walking:
         _elsewhere()
         await sender.flat_out()  # the first ones warm up
         most = statistics.median([await sender.flat_out() for _ in range(3)])

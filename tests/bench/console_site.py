@@ -77,7 +77,7 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(dsn: str, folder: Path, *, role: Role = "gateway") -> AsyncIterator[Gateway]:
-    """Without a broker: accepted is what is durable, and nobody folds it here."""
+    """Without a broker: accepted is what is durable, and no worker folds it here."""
     folder.mkdir(exist_ok=True)
     sources = "".join(SENDER.format(name=name, key=KEY) for name in SOURCES)
     (folder / "orderhook.toml").write_text(CONFIG.format(dsn=dsn, secret=SECRET, sources=sources))

@@ -37,7 +37,7 @@ CLICK_HEAD = (
 )
 BUSY = ("gateway", "postgres")
 USED_HEAD = ("measure", "cores of ours", "in sum", "cores of the baseline", "in sum")
-USED = ("accept.rate", "relay.batches", "relay.singles", "fold.rate", "road.rate")
+USED = ("accept.rate", "relay.batches", "relay.singles", "fold.rate", "road.rate", "road.batch")
 """Measures at full speed, whose CPU is told by process."""
 THEIR_CPU = {"relay": "bare_cpu_us", "fold": "bare_cpu_us", "road": "naive_cpu_us"}
 SPARE = 0.7
