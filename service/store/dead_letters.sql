@@ -13,10 +13,18 @@ ON CONFLICT (subject_id, destination) WHERE kind = 'sync' AND resolved_at IS NUL
     DO UPDATE SET last_at = now(), reason = excluded.reason, summary = excluded.summary
 
 -- supersede_syncs --
+WITH closed AS (
+    SELECT d.id
+    FROM unnest($1::bigint[], $2::text[]) AS said (subject_id, destination)
+    CROSS JOIN LATERAL (
+        SELECT id FROM dead_letters
+        WHERE subject_id = said.subject_id AND destination = said.destination
+          AND kind = 'sync' AND resolved_at IS NULL
+        LIMIT 1 FOR UPDATE
+    ) AS d
+)
 UPDATE dead_letters SET resolved_at = now(), resolution = 'superseded'
-FROM unnest($1::bigint[], $2::text[]) AS said (subject_id, destination)
-WHERE dead_letters.subject_id = said.subject_id AND dead_letters.destination = said.destination
-  AND dead_letters.kind = 'sync' AND dead_letters.resolved_at IS NULL
+WHERE id = ANY(ARRAY(SELECT id FROM closed))
 
 -- bound --
 SELECT set_config('statement_timeout', $1, true)

@@ -17,7 +17,9 @@ Outcomes = Mapping[UUID, tuple[Outcome, str]]
 
 async def requests(tx: Connection, event_ids: Sequence[UUID]) -> dict[UUID, UUID]:
     """The request each of these events came with."""
-    return {row["id"]: row["request_id"] for row in await tx.fetch(SQL["requests"], event_ids)}
+    bounds = min(event_ids), max(event_ids)
+    found = await tx.fetch(SQL["requests"], event_ids, *bounds)
+    return {row["id"]: row["request_id"] for row in found}
 
 
 async def decide(tx: Connection, outcomes: Outcomes) -> None:

@@ -1,7 +1,9 @@
 -- requests --
 SELECT e.id, e.request_id
 FROM unnest($1::uuid[]) AS said (id)
-JOIN events e ON e.id = said.id
+CROSS JOIN LATERAL (
+    SELECT id, request_id FROM events WHERE id = said.id AND id BETWEEN $2 AND $3 LIMIT 1
+) AS e
 
 -- decide --
 INSERT INTO event_outcomes (event_id, outcome, reason)

@@ -1,7 +1,7 @@
 """What a fold reads: owed events, the subjects and names they speak of, and whole histories.
 
-Each function is one round trip. Locks are taken in one order by everybody: entries that others
-hold are left out, then come names, then subjects; so nobody waits in a ring.
+Each function is one round trip, `take` two at most. Locks are taken in one order by everybody:
+entries that others hold are left out, then come names, then subjects; so nobody waits in a ring.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -6,12 +6,13 @@ WITH due AS (
     FOR UPDATE SKIP LOCKED
 ),
 claimed AS (
-    UPDATE owed_lookups o SET due_at = now() + $2::interval, attempts = o.attempts + 1
-    FROM due WHERE o.event_id = due.event_id
-    RETURNING o.event_id, o.source, o.attempts, now() - o.owed_since AS failing_for
+    UPDATE owed_lookups SET due_at = now() + $2::interval, attempts = attempts + 1
+    WHERE event_id = ANY(ARRAY(SELECT event_id FROM due))
+    RETURNING event_id, source, attempts, now() - owed_since AS failing_for
 )
 SELECT c.*, e.details -> 'lookup' AS lookup
-FROM claimed c LEFT JOIN events e ON e.id = c.event_id
+FROM claimed c
+LEFT JOIN LATERAL (SELECT details FROM events WHERE id = c.event_id LIMIT 1) AS e ON true
 ORDER BY c.event_id
 
 -- put_off --

@@ -12,7 +12,7 @@ from service.domain.drift import Difference, Shown
 from service.domain.events import Subject
 from service.domain.routing import PRIORITIES
 from service.domain.verdict import DeadLetter
-from service.store import dead_letters, ids, sql
+from service.store import dead_letters, epoch, ids, sql
 from service.store.pool import Connection
 
 SQL = sql.load("syncs")
@@ -181,12 +181,12 @@ async def hold(tx: Connection, leases: Iterable[Lease], *, destination: str) -> 
 async def load(tx: Connection, leases: Sequence[Lease], *, destination: str) -> list[Owed]:
     """What stands to be written under leases that still hold; what is no recent news costs more."""
     recent = ids.around_now(RECENT)
-    rows = await tx.fetch(SQL["load"], *_keys(leases), destination, *recent)
+    rows = await tx.fetch(SQL["load"], *_keys(leases), destination, *recent, epoch.SPAN)
     whole = [row for row in rows if row["whole"]]
     if len(whole) < len(rows):
         older = {row["subject_id"] for row in rows if not row["whole"]}
         again = [lease for lease in leases if lease.subject_id in older]
-        whole += await tx.fetch(SQL["load"], *_keys(again), destination, *ids.ALL)
+        whole += await tx.fetch(SQL["load"], *_keys(again), destination, *ids.ALL, epoch.SPAN)
     return [_owed(row, destination) for row in whole]
 
 

@@ -41,7 +41,7 @@ SELECT y.subject_id, y.fence, y.synced_status, y.synced_version, y.attempts, y.v
        COALESCE(news.at, s.updated_at) AS at, news.occurred_at, news.event_ids,
        told.previous AS told_previous,
        CASE WHEN told.after <> y.synced_version THEN news.told_event_ids END AS told_event_ids,
-       news.versions >= s.version - told.known AS whole
+       news.versions >= s.version - GREATEST(told.known, born.version) AS whole
 FROM unnest($1::bigint[], $2::bigint[]) AS held (subject_id, fence)
 CROSS JOIN LATERAL (
     SELECT * FROM syncs
@@ -56,6 +56,11 @@ CROSS JOIN LATERAL (
                  CASE WHEN y.told_version = s.version THEN y.told_previous
                       ELSE y.synced_status END AS previous) AS said
 ) AS told
+CROSS JOIN LATERAL (
+    -- What came into being after a restore begins with the versions of its epoch.
+    SELECT CASE WHEN s.created_at > to_timestamp(s.version / $6::bigint + 1)
+                THEN s.version / $6 * $6 ELSE 0 END AS version
+) AS born
 CROSS JOIN LATERAL (
     SELECT max(t.at) FILTER (WHERE t.version = s.version) AS at,
            max(t.occurred_at) FILTER (WHERE t.version = s.version) AS occurred_at,

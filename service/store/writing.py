@@ -1,6 +1,6 @@
 """What a fold writes: one statement, so that a change of subjects and all that follows is whole."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -87,6 +87,7 @@ async def write(tx: Connection, writes: Writes) -> list[Lease]:
         *(list(writes.looked_up), list(writes.looked_up.values())),
         [row.lifecycle_hash for row in writes.saved],
         writes.again,
+        *_bounds(writes.orphaned),
     )
     given_up = [(row["subject_id"], row["destination"]) for row in rows if row["given_up"]]
     if given_up:
@@ -96,6 +97,11 @@ async def write(tx: Connection, writes: Writes) -> list[Lease]:
         for row in rows
         if row["leased"]
     ]
+
+
+def _bounds(event_ids: Collection[UUID]) -> tuple[UUID | None, UUID | None]:
+    """The least and the greatest; nothing lies between those of none."""
+    return min(event_ids, default=None), max(event_ids, default=None)
 
 
 Columns = tuple[Sequence[object], ...]

@@ -65,15 +65,22 @@ unlisted AS (
     DELETE FROM waiting
     WHERE event_id = ANY(ARRAY(SELECT event_id FROM released UNION ALL SELECT unnest($33::uuid[])))
 ),
+-- Each between its first and its last id, or PostgreSQL would open every day that is kept.
 undecided AS (
     DELETE FROM event_outcomes
-    WHERE event_id = ANY($21::uuid[])
-       OR (event_id = ANY(ARRAY(SELECT event_id FROM released)) AND outcome = 'waiting')
+    WHERE event_id = ANY($21::uuid[]) AND event_id BETWEEN $62 AND $63
+    RETURNING event_id
+),
+called_for AS (
+    DELETE FROM event_outcomes
+    WHERE event_id = ANY(ARRAY(SELECT event_id FROM released)) AND outcome = 'waiting'
+      AND event_id BETWEEN (SELECT event_id FROM released ORDER BY event_id LIMIT 1)
+                       AND (SELECT event_id FROM released ORDER BY event_id DESC LIMIT 1)
     RETURNING event_id
 ),
 late AS (
     SELECT d.id
-    FROM released r
+    FROM (SELECT event_id FROM released ORDER BY event_id) AS r
     CROSS JOIN LATERAL (
         SELECT id, reason FROM dead_letters
         WHERE event_id = r.event_id AND kind = 'event' AND resolved_at IS NULL
@@ -89,7 +96,8 @@ revived AS (
 due AS (
     INSERT INTO outbox (event_id, due_at)
     SELECT event_id, now()
-    FROM (SELECT event_id FROM undecided UNION SELECT event_id FROM revived) AS free
+    FROM (SELECT event_id FROM undecided UNION SELECT event_id FROM called_for
+          UNION SELECT event_id FROM revived) AS free
     ORDER BY event_id
     ON CONFLICT DO NOTHING
 ),

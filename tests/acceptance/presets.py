@@ -40,6 +40,7 @@ def table(each: Preset, api: str) -> str:
         rules["url_token"] = f"plain:{hashlib.sha256(each.name.encode()).hexdigest()}"
     else:
         rules["secrets"] = [f"plain:{secret.reveal().decode()}" for secret in known]
+    rules["durability"] = "strict"  # What is spooled is answered as no duplicate.
     return toml(f"sources.{called(each)}", {"provider": each.name, **rules})
 
 

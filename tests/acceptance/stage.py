@@ -51,6 +51,7 @@ durability = "strict"
 [sources.wms]
 provider = "generic"
 secrets = ["plain:the secret of the warehouse"]
+durability = "{durability}"
 items = "events[]"
 key = "id"
 subject = {{ ref = "order.number" }}
@@ -72,6 +73,7 @@ CANCELLED = "fulfillment.cancelled"
 provider = "generic"
 verify = {{ scheme = "bearer" }}
 secrets = ["plain:the-token-of-the-courier"]
+durability = "{durability}"
 key = "uid"
 subject = {{ ref = "order" }}
 occurred_at = "at"
@@ -185,6 +187,8 @@ class Stage:
     broker: str
     prefix: str
     timeout: str = "1s"
+    durability: str = "auto"
+    """Of two of the three sources; what a spool takes is not in the books at once."""
     crm: str = "http://127.0.0.1:9"
     programs: dict[str, Program] = field(default_factory=dict)
     _places: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -213,6 +217,7 @@ class Stage:
             crm=self.crm,
             secret=CRM_SECRET,
             timeout=self.timeout,
+            durability=self.durability,
         )
         self.config.write_text(text + more)
 

@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(60
 
 
 async def test_people_look_at_a_process_that_takes_no_webhooks(stage: Stage) -> None:
+    stage.durability = "strict"
     stage.configure()
     await stage.open("gateway", "console")
     console = stage.at("console")

@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.timeout(18
 async def test_after_a_restore_destinations_catch_up_and_nothing_is_applied_twice(
     stage: Stage, postgres: servers.Postgres
 ) -> None:
+    stage.durability = "strict"
     await stage.open_crm()
     await stage.open(*ROLES)
     sender = stage.witness()

@@ -33,6 +33,7 @@ async def test_orders_reach_the_crm_through_one_process(stage: Stage) -> None:
 async def test_five_copies_in_any_order_through_four_processes_have_one_effect(
     stage: Stage,
 ) -> None:
+    stage.durability = "strict"
     await stage.open_crm()
     await stage.open(*ROLES)
     witness = stage.witness()

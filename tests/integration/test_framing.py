@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import time
-from contextlib import suppress
 
 import psutil
 import pytest
@@ -222,12 +221,9 @@ async def test_ten_megabytes_of_trailers_are_not_read() -> None:
         reader, writer = await desk.connect()
         writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n")
         assert b"HTTP/1.1 411 " == await reader.readexactly(13)
-        began = time.monotonic()
-        with suppress(ConnectionError):
+        with pytest.raises(ConnectionError):
             await _drip(writer, b"X-A: a\r\n" * 1_250_000, every=0, size=65536)
-            await reader.read()
         writer.close()
-    assert time.monotonic() - began < NO_HANG
 
 
 async def test_a_dripping_body_is_cut_off() -> None:

@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from service.domain.routing import Route
-from service.store import pool, syncs
+from service.store import epoch, pool, syncs
 from service.store.syncs import Lease, Owed
 from tests import make
-from tests.folding import RULES, Desk, desk, shop
+from tests.folding import RULES, Desk, Watched, desk, shop
 
 pytestmark = pytest.mark.postgres
 
@@ -97,3 +98,34 @@ async def test_what_retention_took_is_missed_by_nobody(order: Desk) -> None:
     ids = await two_with_a_past(order)
     await order.one("DELETE FROM transitions WHERE version = 1")
     assert told(await loaded(order, await leased(order))) == the_newest(ids)
+
+
+async def reads(order: Desk) -> tuple[dict[str, list[object]], int]:
+    """What is told, and how often it took a look."""
+    leases, looks = await leased(order), []
+
+    def note(_: object, query: str, __: Sequence[object]) -> None:
+        looks.extend([query] * (query == syncs.SQL["load"]))
+
+    watched: Any = Watched(order.db, note)
+    async with pool.transaction(watched) as tx:
+        found = await syncs.load(tx, leases, destination="crm")
+    return told({owed.subject.ref: owed for owed in found}), len(looks)
+
+
+async def test_one_look_is_enough_for_what_came_after_a_restore(order: Desk) -> None:
+    base = await order.one(
+        f"SELECT extract(epoch FROM now() - interval '1 h')::bigint * {epoch.SPAN}"
+    )
+    await order.one(f"ALTER TABLE subjects ALTER COLUMN version SET DEFAULT {base}")
+    assert (await two_with_a_past(order), 1) == await reads(order)
+
+
+async def test_what_came_before_a_restore_is_told_whole(order: Desk) -> None:
+    ids = await two_with_a_past(order)
+    await order.one(AGE, timedelta(days=3), 2)
+    await order.one("UPDATE subjects SET created_at = created_at - interval '3 d'")
+    async with pool.transaction(order.db) as tx:
+        base = await epoch.begin(tx)
+        await epoch.lift(tx, 0, base=base, limit=10, destinations=["crm"])
+    assert (ids, 2) == await reads(order)

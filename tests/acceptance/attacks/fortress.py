@@ -40,6 +40,7 @@ jwt_secret = "plain:a secret of the attacked, long enough for its hash"
 
 [sources.shop]
 provider = "generic"
+durability = "strict"
 secrets = ["plain:{secret}"]
 key = "id"
 subject = {{ ref = "order" }}
@@ -51,6 +52,7 @@ NEW = "fulfillment.new"
 
 [sources.timed]
 provider = "generic"
+durability = "strict"
 secrets = ["plain:{secret}"]
 key = "id"
 subject = {{ ref = "order" }}
@@ -63,6 +65,7 @@ timestamp_header = "X-Timestamp"
 
 [sources.xml]
 provider = "generic"
+durability = "strict"
 format = "xml"
 secrets = ["plain:{secret}"]
 key = "event.id"
@@ -72,6 +75,7 @@ verify = {{ scheme = "hmac", header = "X-Signature" }}
 
 [sources.form]
 provider = "generic"
+durability = "strict"
 format = "form"
 secrets = ["plain:{secret}"]
 key = "id"
@@ -81,6 +85,7 @@ verify = {{ scheme = "hmac", header = "X-Signature" }}
 
 [sources.wide]
 provider = "generic"
+durability = "strict"
 secrets = ["plain:{secret}"]
 key = "id"
 subject = {{ ref = "order" }}
@@ -91,6 +96,7 @@ verify = {{ scheme = "hmac", header = "X-Signature" }}
 
 [sources.other]
 provider = "generic"
+durability = "strict"
 secrets = ["plain:the secret of another tenant"]
 key = "id"
 subject = {{ ref = "order" }}
@@ -99,6 +105,7 @@ verify = {{ scheme = "hmac", header = "X-Signature" }}
 
 [sources.token]
 provider = "generic"
+durability = "strict"
 secrets = ["plain:{secret}"]
 key = "id"
 subject = {{ ref = "order" }}
@@ -107,16 +114,19 @@ verify = {{ scheme = "bearer" }}
 
 [sources.stripe]
 provider = "stripe"
+durability = "strict"
 secrets = ["plain:{secret}"]
 
 [sources.standard]
 provider = "standardwebhooks"
+durability = "strict"
 secrets = ["plain:whsec_b3JkZXJob29rLWFjY2VwdGFuY2UtdGVzdHM="]
 subject = {{ ref = "order" }}
 statuses = {{ "order.paid" = "payment.paid" }}
 
 [sources.sns]
 provider = "amazonsns"
+durability = "strict"
 subject = {{ ref = "order" }}
 options = {{ topics = ["arn:aws:sns:eu-central-1:123456789012:orders"] }}
 statuses = {{ "order.paid" = "payment.paid" }}
@@ -124,6 +134,7 @@ statuses = {{ "order.paid" = "payment.paid" }}
 KEYED = """
 [sources.{name}]
 provider = "saleor"
+durability = "strict"
 options = {{ domain = "shop.example.com" }}
 api = "http://127.0.0.1:{port}/{name}"
 """
