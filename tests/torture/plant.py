@@ -176,6 +176,7 @@ class Plant:
             crm=crm_url or f"http://127.0.0.1:{self.ports[CRM]}",
             secret=CRM_SECRET,
             timeout="1s",
+            durability="auto",
         )
         for usual, instead in {USUAL_RETRY: RETRY, **self.changes}.items():
             assert usual in text, usual
