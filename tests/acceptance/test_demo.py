@@ -57,6 +57,8 @@ def started(folder: Path, *options: str, **environ: str) -> Iterator[Run]:
     temporary = folder / "tmp"
     temporary.mkdir()
     output = folder / "output.txt"
+    # Tests that run in the background ignore interrupts, and the demo would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with output.open("w") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "service", "demo", *options],
