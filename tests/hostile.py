@@ -19,7 +19,7 @@ TEXT = " ".join(PAYLOADS)
 LONGEST = (TEXT * 2).encode()[:256].decode("utf-8", "ignore")
 """A number as long as a number may be."""
 EVALUATED = "z49z"
-"""What a template would make of one of them."""
+"""What a template would make of one of them: no id holds it by chance, as one could hold 49."""
 SPARED: Mapping[str, Sequence[str]] = {
     # Words of ours: the database takes no others, or the code knows them all.
     "aliases": ("kind", "lifecycle"),

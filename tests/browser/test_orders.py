@@ -14,6 +14,7 @@ from service.sandbox.dialects.hubspot import HubSpot
 from service.store.pool import transaction
 from tests import browsing, rows
 from tests.browsing import Site, until
+from tests.hostile import EVALUATED
 
 pytestmark = pytest.mark.postgres
 
@@ -22,7 +23,7 @@ HOSTILE = (
     "</script><script>window.pwned=1</script>",
     '"><img src=x onerror=window.pwned=1>',
     "javascript:window.pwned=1",
-    "{{7*7}} ${7*7} {% raw %}",
+    "z{{7*7}}z ${7*7} {% raw %}",
 )
 ALL_OF_THEM = " ".join(HOSTILE)
 RECORDS = """
@@ -350,7 +351,7 @@ async def test_hostile_text_in_every_field_stays_text(site: Site) -> None:
         ):
             await page.goto(f"{site.url}{address}")
             assert not await page.evaluate("window.pwned"), address
-            assert "49" not in await page.locator("main").inner_text()
+            assert EVALUATED not in await page.locator("main").inner_text(), address
         await page.goto(f"{site.url}/orders?q={HOSTILE[0].replace('=', '%3D')}")
         await page.goto(f"{site.url}/orders")
         await page.locator(".newest a").first.click()
